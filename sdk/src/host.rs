@@ -1,0 +1,63 @@
+//! Which Envoy loaded the module, told by the callbacks that it exports.
+
+use std::ffi::{CStr, c_void};
+use std::mem;
+use std::sync::OnceLock;
+
+use crate::abi;
+
+/// The callbacks that only some versions of Envoy export.
+pub(crate) struct Host {
+    pub(crate) abi_version: &'static CStr,
+    pub(crate) log_v2: abi::envoy_dynamic_module_callback_log_v2,
+    pub(crate) get_filter_state_typed:
+        abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
+}
+
+static HOST: OnceLock<Host> = OnceLock::new();
+
+impl Host {
+    /// The process that this library is loaded into.
+    pub(crate) fn get() -> &'static Self {
+        HOST.get_or_init(Self::detect)
+    }
+
+    fn detect() -> Self {
+        let log_v2 = symbol(c"envoy_dynamic_module_callback_log_v2");
+        let get_filter_state_typed =
+            symbol(c"envoy_dynamic_module_callback_listener_filter_get_filter_state_typed");
+        Self {
+            abi_version: if !log_v2.is_null() {
+                c"v0.2.0"
+            } else if !symbol(c"envoy_dynamic_module_callback_get_concurrency").is_null() {
+                c"v0.1.0"
+            } else {
+                // 1.37.0 asks for the hash of its own header, and loads nothing else.
+                c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f"
+            },
+            // SAFETY: a null pointer is `None`, and Envoy exports a function of this signature
+            // under this name.
+            log_v2: unsafe {
+                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(log_v2)
+            },
+            // SAFETY: as above.
+            get_filter_state_typed: unsafe {
+                mem::transmute::<
+                    *mut c_void,
+                    abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
+                >(get_filter_state_typed)
+            },
+        }
+    }
+}
+
+/// The version of the ABI that this Envoy expects a module to answer with: 1.37.0 refuses a module
+/// that answers otherwise, and later versions warn.
+pub fn abi_version() -> &'static CStr {
+    Host::get().abi_version
+}
+
+fn symbol(name: &CStr) -> *mut c_void {
+    // SAFETY: `name` ends with a NUL, and a look-up among what is loaded has no other demands.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}

@@ -1,0 +1,127 @@
+//! The two sides of a listener filter: what the module implements, and what Envoy offers it.
+
+use crate::abi::{
+    envoy_dynamic_module_type_address_type as AddressType,
+    envoy_dynamic_module_type_metrics_result as MetricsResult,
+    envoy_dynamic_module_type_on_listener_filter_status as Status,
+};
+use crate::{EnvoyListenerFilterConfigImpl, EnvoyListenerFilterImpl};
+
+/// A counter that [`EnvoyListenerFilterConfig::define_counter`] made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvoyCounterId(pub(crate) usize);
+
+/// A gauge that [`EnvoyListenerFilterConfig::define_gauge`] made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvoyGaugeId(pub(crate) usize);
+
+/// Called once when the library is loaded; `false` refuses to be loaded.
+pub type ProgramInitFunction = fn() -> bool;
+
+/// Makes the filter's configuration of the two values that Envoy's `DynamicModuleListenerFilter`
+/// message carries; `None` refuses them, after a log line that says why.
+pub type NewListenerFilterConfigFunction<C> = fn(
+    envoy_filter_config: &mut EnvoyListenerFilterConfigImpl,
+    filter_name: &str,
+    filter_config: &[u8],
+) -> Option<C>;
+
+/// What a module keeps for one configured filter. Worker threads share it.
+pub trait ListenerFilterConfig<ELF: EnvoyListenerFilter = EnvoyListenerFilterImpl>:
+    Send + Sync + 'static
+{
+    /// What handles the connections.
+    type Filter: ListenerFilter<ELF>;
+
+    /// The filter for a connection. It is borrowed from the configuration, which Envoy keeps for
+    /// as long as it has connections: nothing is made for a connection, and nothing freed.
+    fn new_listener_filter(&self) -> &Self::Filter;
+}
+
+/// What a module does with connections. One object serves them all, on all worker threads.
+pub trait ListenerFilter<ELF: EnvoyListenerFilter = EnvoyListenerFilterImpl>: Sync {
+    /// Envoy accepted a connection. A filter that closed the socket returns
+    /// [`Status::StopIteration`]: Envoy 1.37 and 1.38 crash otherwise.
+    fn on_accept(&self, envoy_filter: &mut ELF) -> Status;
+
+    /// [`Self::on_accept`] panicked, and the connection ends: count it, and close the socket.
+    fn on_panic(&self, envoy_filter: &mut ELF) {
+        envoy_filter.close_socket("dynamic_module_panic");
+    }
+}
+
+/// What Envoy offers while a filter is configured.
+pub trait EnvoyListenerFilterConfig {
+    /// Makes a counter in the listener's scope, under the metrics namespace of the module.
+    ///
+    /// # Errors
+    /// What Envoy answered instead of success.
+    fn define_counter(&mut self, name: &str) -> Result<EnvoyCounterId, MetricsResult>;
+
+    /// Makes a gauge, like [`Self::define_counter`].
+    ///
+    /// # Errors
+    /// What Envoy answered instead of success.
+    fn define_gauge(&mut self, name: &str) -> Result<EnvoyGaugeId, MetricsResult>;
+}
+
+/// What Envoy offers for an accepted connection.
+///
+/// An address is an IP as text, without brackets, and a port. A text that Envoy lends lives until
+/// the next call that changes something.
+pub trait EnvoyListenerFilter {
+    /// The kind of the accepted socket. It stays when the local address is restored.
+    fn get_address_type(&self) -> AddressType;
+
+    /// The kernel's file descriptor; `None` for the socket of an internal listener. Envoy owns it.
+    fn get_socket_fd(&self) -> Option<i32>;
+
+    /// The local address as earlier filters left it; `None` if it is not an IP address.
+    fn get_local_address(&self) -> Option<(&[u8], u16)>;
+
+    /// The local address that the connection arrived at, whatever filters have made of it since.
+    fn get_direct_local_address(&self) -> Option<(&[u8], u16)>;
+
+    /// The client's address as earlier filters left it.
+    fn get_remote_address(&self) -> Option<(&[u8], u16)>;
+
+    /// Whether somebody has restored the local address, be it to what it was.
+    fn is_local_address_restored(&self) -> bool;
+
+    /// Restores the local address. `false`, and nothing changed, if Envoy cannot read `address`.
+    fn restore_local_address(&mut self, address: &[u8], port: u16, is_ipv6: bool) -> bool;
+
+    /// Sets the client's address. `false`, and nothing changed, if Envoy cannot read `address`.
+    fn set_remote_address(&mut self, address: &[u8], port: u16, is_ipv6: bool) -> bool;
+
+    /// Whether Envoy hands the connection over to the listener that is bound to the restored local
+    /// address. Overrides `use_original_dst` of the listener.
+    ///
+    /// Say `true` only if [`Self::is_local_address_restored`] was `false` when the connection was
+    /// accepted: otherwise a listener can hand it to itself until Envoy's stack ends.
+    fn use_original_dst(&mut self, enabled: bool);
+
+    /// A string of the connection's dynamic metadata.
+    fn get_dynamic_metadata_string(&self, namespace: &str, key: &str) -> Option<&[u8]>;
+
+    /// Writes a string to the connection's dynamic metadata.
+    fn set_dynamic_metadata_string(&mut self, namespace: &str, key: &str, value: &str);
+
+    /// An object of the connection's filter state as text: any kind in Envoy 1.40, and a string
+    /// object in all versions.
+    fn get_filter_state(&self, key: &str) -> Option<&[u8]>;
+
+    /// Adds to a counter.
+    fn increment_counter(&self, id: EnvoyCounterId, value: u64);
+
+    /// Sets a gauge.
+    fn set_gauge(&self, id: EnvoyGaugeId, value: u64);
+
+    /// Says why the connection fails, as access logs show it with
+    /// `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`.
+    fn set_downstream_transport_failure_reason(&mut self, reason: &str);
+
+    /// Closes the socket. From 1.38 on, access logs show the details with
+    /// `%CONNECTION_TERMINATION_DETAILS%`.
+    fn close_socket(&mut self, details: &str);
+}
