@@ -113,6 +113,9 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
     }
 
     fn restore_local_address(&mut self, address: &[u8], port: u16, is_ipv6: bool) -> bool {
+        if is_ipv6 && address.contains(&b'%') && !Host::get().survives_scopes {
+            return false;
+        }
         // SAFETY: `new` vouches for the pointer; Envoy copies the address.
         unsafe {
             abi::envoy_dynamic_module_callback_listener_filter_restore_local_address(

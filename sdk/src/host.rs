@@ -12,6 +12,9 @@ pub(crate) struct Host {
     pub(crate) log_v2: abi::envoy_dynamic_module_callback_log_v2,
     pub(crate) get_filter_state_typed:
         abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
+    /// Before 1.39, Envoy aborts when an `ORIGINAL_DST` cluster meets a restored address with a
+    /// scope, such as `fe80::1%2`: anybody on the link could end the proxy.
+    pub(crate) survives_scopes: bool,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();
@@ -29,7 +32,7 @@ impl Host {
         Self {
             abi_version: if !log_v2.is_null() {
                 c"v0.2.0"
-            } else if !symbol(c"envoy_dynamic_module_callback_get_concurrency").is_null() {
+            } else if has(c"envoy_dynamic_module_callback_get_concurrency") {
                 c"v0.1.0"
             } else {
                 // 1.37.0 asks for the hash of its own header, and loads nothing else.
@@ -47,6 +50,9 @@ impl Host {
                     abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
                 >(get_filter_state_typed)
             },
+            survives_scopes: has(
+                c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
+            ),
         }
     }
 }
@@ -55,6 +61,10 @@ impl Host {
 /// that answers otherwise, and later versions warn.
 pub fn abi_version() -> &'static CStr {
     Host::get().abi_version
+}
+
+fn has(name: &CStr) -> bool {
+    !symbol(name).is_null()
 }
 
 fn symbol(name: &CStr) -> *mut c_void {

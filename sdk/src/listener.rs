@@ -88,7 +88,8 @@ pub trait EnvoyListenerFilter {
     /// Whether somebody has restored the local address, be it to what it was.
     fn is_local_address_restored(&self) -> bool;
 
-    /// Restores the local address. `false`, and nothing changed, if Envoy cannot read `address`.
+    /// Restores the local address. `false`, and nothing changed, if Envoy cannot read `address`, or
+    /// if it has a scope, such as `fe80::1%2`, and Envoy is older than 1.39: it would abort.
     fn restore_local_address(&mut self, address: &[u8], port: u16, is_ipv6: bool) -> bool;
 
     /// Sets the client's address. `false`, and nothing changed, if Envoy cannot read `address`.
