@@ -1,0 +1,197 @@
+//! A real Envoy in a namespace.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::access_log;
+use crate::netns::Netns;
+use crate::version::Version;
+
+pub use builder::{Builder, ENVOY_GID};
+pub use validate::{validate, validate_file};
+
+use files::Files;
+
+mod builder;
+mod files;
+mod validate;
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running Envoy, killed when dropped. When that is by a panic, its log is printed.
+#[derive(Debug)]
+pub struct Envoy {
+    host: Netns,
+    admin: SocketAddr,
+    child: Child,
+    files: Files,
+}
+
+impl Envoy {
+    /// An Envoy to be started on `host`.
+    pub fn builder(host: &Netns, version: Version) -> Builder {
+        Builder::new(host, version)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child
+            .try_wait()
+            .expect("wait for our own child")
+            .is_none()
+    }
+
+    /// What its admin endpoint answers to a GET of `path`, such as `/config_dump`.
+    ///
+    /// # Panics
+    /// If it does not answer with 200.
+    pub fn admin(&self, path: &str) -> String {
+        self.request(minreq::get, path)
+            .unwrap_or_else(|error| panic!("admin {path}: {error}"))
+    }
+
+    /// What it answers to a POST, such as `/logging?level=debug`.
+    ///
+    /// # Panics
+    /// If it does not answer with 200.
+    pub fn admin_post(&self, path: &str) -> String {
+        self.request(minreq::post, path)
+            .unwrap_or_else(|error| panic!("admin {path}: {error}"))
+    }
+
+    /// All counters and gauges.
+    pub fn stats(&self) -> BTreeMap<String, u64> {
+        let text = self.admin("/stats");
+        let stat = |line: &str| {
+            let (name, value) = line.rsplit_once(": ")?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        text.lines().filter_map(stat).collect()
+    }
+
+    /// One counter or gauge, by its full name.
+    pub fn stat(&self, name: &str) -> Option<u64> {
+        self.stats().remove(name)
+    }
+
+    /// The sum of the counters or gauges whose names end with `suffix`, those of all listeners;
+    /// none if no name does.
+    pub fn stat_sum(&self, suffix: &str) -> Option<u64> {
+        let stats = self.stats();
+        let values = stats
+            .iter()
+            .filter(|(name, _)| name.ends_with(suffix))
+            .map(|(_, v)| *v);
+        values.reduce(|sum, value| sum + value)
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        files::read(&self.files.log())
+    }
+
+    /// All that it has written to its standard output, where access logs go.
+    pub fn output(&self) -> String {
+        files::read(&self.files.access_log())
+    }
+
+    /// The entries of the access log so far, see [`access_log`](crate::access_log).
+    pub fn access_log(&self) -> Vec<Value> {
+        access_log::parse(&self.output())
+    }
+
+    /// Waits until the access log is as wanted, and returns it.
+    ///
+    /// # Panics
+    /// With the entries there are, if they are not as wanted after 5 seconds.
+    pub fn wait_access_log(&self, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        loop {
+            let entries = self.access_log();
+            if wanted(&entries) {
+                return entries;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not the access log wanted: {entries:#?}"
+            );
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Ends it as an operator does, by SIGTERM, and returns how it ended.
+    ///
+    /// # Panics
+    /// If it still runs after 15 seconds.
+    pub fn stop(mut self) -> ExitStatus {
+        kill(Pid::from_raw(self.pid() as i32), Signal::SIGTERM).expect("signal our own child");
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for our own child") {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "Envoy ignores SIGTERM:\n{}",
+                self.log()
+            );
+            thread::sleep(POLL);
+        }
+    }
+
+    fn wait_ready(&mut self) -> bool {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while self.is_alive() && Instant::now() < deadline {
+            if self.request(minreq::get, "/ready").is_ok() {
+                return true;
+            }
+            thread::sleep(POLL);
+        }
+        false
+    }
+
+    fn request(&self, method: fn(String) -> minreq::Request, path: &str) -> Result<String, String> {
+        let request = method(format!("http://{}{path}", self.admin)).with_timeout(5);
+        let response = self
+            .host
+            .run(|| request.send())
+            .map_err(|error| error.to_string())?;
+        let body = response
+            .as_str()
+            .map_err(|error| error.to_string())?
+            .to_owned();
+        match response.status_code {
+            200 => Ok(body),
+            status => Err(format!("{status}: {body}")),
+        }
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!(
+                "---- Envoy's log\n{}\n---- its access log\n{}",
+                self.log(),
+                self.output()
+            );
+        }
+    }
+}
