@@ -1,0 +1,296 @@
+//! Every file of `envoy-configs/`: loaded by every Envoy under test, and used for what it is for.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+
+use lab::access_log::{self, Source};
+use lab::address::*;
+use lab::client::{http_get, tcp_ask};
+use lab::config::{load, with_access_log, with_filter, without_original_dst};
+use lab::module::module_filter;
+use lab::{Envoy, Failure, Lab, To, Upstream, Version, validate_file, workspace};
+use serde_json::Value;
+
+const PORT: u16 = 8080;
+const LISTENER: u16 = 15001;
+const IPV4: [IpAddr; 2] = [UPSTREAM_V4, PUBLIC_V4];
+const IPV6: [IpAddr; 2] = [UPSTREAM_V6, PUBLIC_V6];
+
+/// The files that a test below runs.
+const USED: [&str; 8] = [
+    "dual-stack.yaml",
+    "guarded-egress.yaml",
+    "hand-off.yaml",
+    "internal-listener.yaml",
+    "observed.yaml",
+    "redirect.yaml",
+    "tproxy-behind-dnat.yaml",
+    "tproxy.yaml",
+];
+
+fn start(lab: &Lab, version: Version, config: Value) -> Envoy {
+    Envoy::builder(&lab.gateway, version).config(config).start()
+}
+
+/// The address at which a connection to `to` arrives.
+#[derive(Clone, Copy)]
+enum ArrivesAt {
+    /// The gateway's own address, at the listener's port.
+    Gateway,
+    /// Unchanged.
+    Destination,
+}
+
+impl ArrivesAt {
+    fn of(self, to: SocketAddr) -> SocketAddr {
+        match self {
+            Self::Destination => to,
+            Self::Gateway if to.is_ipv4() => SocketAddr::new(GATEWAY_V4, LISTENER),
+            Self::Gateway => SocketAddr::new(GATEWAY_V6, LISTENER),
+        }
+    }
+}
+
+/// Asks over HTTP and plain TCP with a file's config, and without the module.
+fn restores(lab: &Lab, file: &str, destinations: &[IpAddr], arrives_at: ArrivesAt) {
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    for version in Version::under_test() {
+        let config = with_access_log(load(file));
+        let envoy = start(lab, version, config.clone());
+        for to in destinations.iter().map(|ip| SocketAddr::new(*ip, PORT)) {
+            for ask in [http_get, tcp_ask] {
+                let answer = ask(&lab.client, to)
+                    .unwrap_or_else(|failure| panic!("{file} in {version:?}: {to}: {failure}"));
+                assert_eq!(answer.reached.local, to, "{file} in {version:?}");
+                let client = answer.local.to_string();
+                let log = envoy.wait_access_log(|log| entry(log, &client).is_some());
+                let entry = entry(&log, &client).expect("waited for");
+                assert_eq!(entry["downstream_local_address"], to.to_string());
+                let arrived_at = arrives_at.of(to).to_string();
+                assert_eq!(entry["downstream_direct_local_address"], arrived_at);
+                assert_eq!(entry["upstream_host"], to.to_string());
+            }
+        }
+        drop(envoy);
+        let envoy = start(lab, version, without_original_dst(config));
+        for to in destinations.iter().map(|ip| SocketAddr::new(*ip, PORT)) {
+            let failure = tcp_ask(&lab.client, to).expect_err("no destination without the module");
+            // A TPROXY socket has the destination as its local address, but Envoy asks for more.
+            assert!(failure.is_closed(), "{file} in {version:?}: {to}: {failure}");
+        }
+        drop(envoy);
+    }
+}
+
+/// The TCP proxy's entry for a client.
+fn entry<'a>(log: &'a [Value], client: &str) -> Option<&'a Value> {
+    access_log::of(log, Source::Tcp)
+        .into_iter()
+        .find(|entry| entry["downstream_remote_address"] == client)
+}
+
+#[test]
+fn every_file_is_loaded_and_used() {
+    let directory = workspace().join("envoy-configs");
+    let files: BTreeSet<String> = fs::read_dir(&directory)
+        .expect("the configs are there")
+        .map(|file| file.expect("readable").file_name().into_string().expect("UTF-8"))
+        .filter(|name| name.ends_with(".yaml"))
+        .collect();
+    assert_eq!(files, USED.map(str::to_owned).into(), "a file without a test, or the reverse");
+    for version in Version::under_test() {
+        for file in &files {
+            if let Err(log) = validate_file(version, &directory.join(file)) {
+                panic!("{file} in {version:?}:\n{log}");
+            }
+        }
+    }
+}
+
+#[test]
+fn redirect() {
+    let lab = Lab::new();
+    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    restores(&lab, "redirect.yaml", &IPV4, ArrivesAt::Gateway);
+}
+
+#[test]
+fn tproxy() {
+    let lab = Lab::new();
+    lab.gateway.tproxy(To::Port(PORT), LISTENER);
+    restores(&lab, "tproxy.yaml", &[IPV4, IPV6].concat(), ArrivesAt::Destination);
+}
+
+#[test]
+fn dual_stack() {
+    let lab = Lab::new();
+    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    restores(&lab, "dual-stack.yaml", &[IPV4, IPV6].concat(), ArrivesAt::Gateway);
+}
+
+#[test]
+fn internal_listener() {
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    let destination = SocketAddr::new(UPSTREAM_V4, PORT);
+    for version in Version::under_test() {
+        let config = with_access_log(load("internal-listener.yaml"));
+        let envoy = start(&lab, version, config.clone());
+        for (port, restored) in [(15006, "restored_metadata"), (15007, "restored_filter_state")] {
+            let to = SocketAddr::new(GATEWAY_V4, port);
+            let answer = tcp_ask(&lab.client, to).unwrap_or_else(|f| panic!("{version:?}: {to}: {f}"));
+            assert_eq!(answer.reached.local, destination, "{version:?}: {to}");
+            assert_eq!(envoy.stat_sum(restored), Some(1), "{version:?}");
+            if port == 15007 {
+                let client = answer.local.to_string();
+                envoy.wait_access_log(|log| {
+                    access_log::of(log, Source::Tcp).iter().any(|entry| {
+                        entry["listener"] == "inner"
+                            && entry["downstream_remote_address"] == client
+                            && entry["downstream_local_address"] == destination.to_string()
+                    })
+                });
+            }
+        }
+        assert_eq!(envoy.stat_sum("source_restored"), Some(1), "{version:?}");
+        drop(envoy);
+        let _envoy = start(&lab, version, without_original_dst(config));
+        for port in [15006, 15007] {
+            let failure = tcp_ask(&lab.client, SocketAddr::new(GATEWAY_V4, port));
+            let failure = failure.expect_err("no destination without the module");
+            assert!(failure.is_closed(), "{version:?}: {failure}");
+        }
+    }
+}
+
+#[test]
+fn guarded_egress() {
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT, 6443]);
+    let _own = Upstream::start(&lab.gateway, &[PORT]);
+    for version in Version::under_test() {
+        let envoy = start(&lab, version, load("guarded-egress.yaml"));
+        for (port, transparent) in [(15001, false), (15002, true)] {
+            if transparent {
+                lab.gateway.tproxy(To::OtherHosts, port);
+            } else {
+                lab.gateway.redirect(To::OtherHosts, port);
+            }
+            let allowed = SocketAddr::new(PUBLIC_V4, PORT);
+            let answer = tcp_ask(&lab.client, allowed).expect("an answer");
+            assert_eq!(answer.reached.local, allowed, "{version:?}");
+            for (to, details) in [
+                (SocketAddr::new(UPSTREAM_V4, 6443), "original_dst_denied"),
+                (SocketAddr::from(([169, 254, 169, 254], 80)), "original_dst_denied"),
+                (SocketAddr::new(GATEWAY_V4, port), "original_dst_unredirected"),
+            ] {
+                let failure = tcp_ask(&lab.client, to).expect_err("refused");
+                assert!(failure.is_closed(), "{version:?}: {to}: {failure}");
+                wait_output(&envoy, |line| line.contains(details), &format!("{to}: {details}"));
+            }
+            lab.gateway.flush();
+        }
+        assert_eq!(envoy.stat_sum("original_dst.denied"), Some(4), "{version:?}");
+        assert_eq!(envoy.stat_sum("original_dst.unredirected"), Some(2), "{version:?}");
+        // Envoy made no connection of what was refused.
+        for listener in ["listener.0.0.0.0_15001", "listener.0.0.0.0_15002"] {
+            let connections = envoy.stat(&format!("{listener}.downstream_cx_total"));
+            assert_eq!(connections, Some(1), "{version:?}: {listener}");
+        }
+    }
+}
+
+#[test]
+fn tproxy_behind_dnat() {
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    let (service, endpoint) =
+        (SocketAddr::new(NOBODY_V4, PORT), SocketAddr::new(UPSTREAM_V4, PORT));
+    // A local process asks for the service; what is marked is routed back to this host, translated.
+    lab.gateway.tproxy(To::Port(PORT), LISTENER);
+    for rule in [
+        format!("-t nat -A OUTPUT -d {NOBODY_V4} -p tcp -j DNAT --to {endpoint}"),
+        format!("-t mangle -A OUTPUT -d {NOBODY_V4} -p tcp -j MARK --set-mark 0x1/0x1"),
+        format!(
+            "-t mangle -A PREROUTING -i lo -d {UPSTREAM_V4} -p tcp --dport {PORT} \
+             -j TPROXY --on-port {LISTENER} --tproxy-mark 0x1/0x1"
+        ),
+    ] {
+        lab.gateway.iptables(&rule);
+    }
+    for version in Version::under_test() {
+        let envoy = start(&lab, version, load("tproxy-behind-dnat.yaml"));
+        let answer = tcp_ask(&lab.gateway, service);
+        assert_eq!(answer.expect("an answer").reached.local, endpoint, "{version:?}");
+        assert_eq!(envoy.stat_sum("restored_transparent"), Some(1), "{version:?}");
+        drop(envoy);
+
+        // In the usual order, connection tracking answers first, with the service.
+        let config = with_filter(load("tproxy-behind-dnat.yaml"), &module_filter(None));
+        let envoy = start(&lab, version, with_access_log(config));
+        tcp_ask(&lab.gateway, service).expect_err("nobody has the service's address");
+        let restored = service.to_string();
+        envoy.wait_access_log(|log| {
+            log.iter().any(|entry| entry["downstream_local_address"] == restored)
+        });
+    }
+}
+
+#[test]
+fn hand_off() {
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT, 8081]);
+    lab.gateway.redirect(To::OtherHosts, LISTENER);
+    for version in Version::under_test() {
+        let mut envoy = start(&lab, version, with_access_log(load("hand-off.yaml")));
+        for (port, listener) in [(PORT, "port_8080"), (8081, "redirect")] {
+            let to = SocketAddr::new(UPSTREAM_V4, port);
+            let answer = tcp_ask(&lab.client, to).expect("an answer");
+            assert_eq!(answer.reached.local, to, "{version:?}");
+            let client = answer.local.to_string();
+            let log = envoy.wait_access_log(|log| entry(log, &client).is_some());
+            assert_eq!(entry(&log, &client).expect("waited for")["listener"], listener);
+        }
+        let direct = tcp_ask(&lab.client, SocketAddr::new(GATEWAY_V4, LISTENER));
+        assert!(direct.expect_err("refused").is_closed(), "{version:?}");
+        assert!(envoy.is_alive(), "{version:?}");
+    }
+}
+
+#[test]
+fn observed() {
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    for version in Version::under_test() {
+        let envoy = start(&lab, version, load("observed.yaml"));
+        let to = SocketAddr::new(UPSTREAM_V4, PORT);
+        let client = tcp_ask(&lab.client, to).expect("an answer").local;
+        let line = format!(
+            "RESTORED by SO_ORIGINAL_DST: {client} asked for {to} at {GATEWAY_V4}:{LISTENER}"
+        );
+        wait_output(&envoy, |logged| logged == line, &line);
+        let audited = SocketAddr::from(([169, 254, 169, 254], PORT));
+        let failure = tcp_ask(&lab.client, audited).expect_err("nobody has that address");
+        assert_ne!(failure, Failure::Refused);
+        wait_output(&envoy, |line| line.starts_with("DENIED by SO_ORIGINAL_DST"), "the audit");
+        let stats = envoy.stats();
+        let named = |end: &str| stats.iter().find(|(name, _)| name.ends_with(end)).map(|(_, n)| *n);
+        assert_eq!(named(".egress.original_dst.restored_redirect"), Some(1), "{version:?}");
+        assert_eq!(named(".egress.original_dst.denied"), Some(1), "{version:?}");
+        let prometheus = envoy.admin("/stats/prometheus");
+        assert!(prometheus.contains("_egress_original_dst_restored_redirect{"), "{prometheus}");
+    }
+}
+
+/// Waits for a line of the config's own access log.
+fn wait_output(envoy: &Envoy, wanted: impl Fn(&str) -> bool, what: &str) {
+    for _ in 0..250 {
+        if envoy.output().lines().any(|line| wanted(line.trim_end())) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("not in the access log: {what}\n{}", envoy.output());
+}

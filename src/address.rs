@@ -1,0 +1,45 @@
+//! `IP:port` as text and as number, without allocation.
+
+mod text;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+pub use text::IpText;
+
+/// Finds the index of a network interface by its name.
+pub type FindInterface = fn(name: &str) -> Option<u32>;
+
+/// Reads `IP:port`, with an IPv6 address in brackets, as Envoy reads it: the port may have blanks
+/// around it, a leading `+` and leading zeros. An IPv6 address may have a scope: a number, or, if
+/// it is link-local, the name of an interface. `None` for anything else.
+pub fn parse(text: &[u8], find_interface: FindInterface) -> Option<SocketAddr> {
+    let (host, port) = str::from_utf8(text).ok()?.rsplit_once(':')?;
+    let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b';
+    let port = port.trim_matches(blank).parse().ok()?;
+    let Some(bracketed) = host.strip_prefix('[') else {
+        return Some(SocketAddr::from((host.parse::<Ipv4Addr>().ok()?, port)));
+    };
+    let host = bracketed.strip_suffix(']')?;
+    let (ip, scope) = host
+        .split_once('%')
+        .map_or((host, None), |(ip, scope)| (ip, Some(scope)));
+    let ip = ip.parse().ok()?;
+    let scope_id = match scope {
+        None => 0,
+        Some(scope) => scope_id(ip, scope, find_interface)?,
+    };
+    Some(SocketAddrV6::new(ip, port, 0, scope_id).into())
+}
+
+fn scope_id(ip: Ipv6Addr, scope: &str, find_interface: FindInterface) -> Option<u32> {
+    if !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_digit()) {
+        scope.parse().ok()
+    } else if ip.is_unicast_link_local() {
+        find_interface(scope)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn find_interface(name: &str) -> Option<u32> {
+    (name == "eth0").then_some(2)
+}
+
+fn parsed(text: &str) -> Option<String> {
+    parse(text.as_bytes(), find_interface).map(|address| address.to_string())
+}
+
+fn written(address: &SocketAddr) -> String {
+    str::from_utf8(IpText::new(address).as_bytes())
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn text_that_envoy_takes() {
+    for (text, shown) in [
+        ("10.2.0.2:8080", "10.2.0.2:8080"),
+        ("[fd02::2]:8080", "[fd02::2]:8080"),
+        ("[FD02:0::0002]:8080", "[fd02::2]:8080"),
+        ("10.2.0.2:0", "10.2.0.2:0"),
+        ("10.2.0.2:65535", "10.2.0.2:65535"),
+        ("10.2.0.2:0008080", "10.2.0.2:8080"),
+        ("10.2.0.2:+8080", "10.2.0.2:8080"),
+        ("10.2.0.2: \t\r\n\x0b\x0c8080 ", "10.2.0.2:8080"),
+        ("[::ffff:10.2.0.2]:8080", "[::ffff:10.2.0.2]:8080"),
+        ("[fe80::a1%eth0]:8080", "[fe80::a1%2]:8080"),
+        ("[fe80::a1%2]:8080", "[fe80::a1%2]:8080"),
+    ] {
+        assert_eq!(parsed(text).as_deref(), Some(shown), "{text:?}");
+    }
+}
+
+#[test]
+fn text_that_envoy_refuses() {
+    for text in [
+        "",
+        ":",
+        "10.2.0.2",
+        "10.2.0.2:",
+        ":8080",
+        "upstream:8080",
+        "fd02::2:8080",
+        "fd02::2",
+        "[10.2.0.2]:8080",
+        "[[fd02::2]]:8080",
+        "[fd02::2]",
+        "[fd02::2]8080",
+        "[fd02::2:8080",
+        "fd02::2]:8080",
+        "x[fd02::2]:8080",
+        "[fd02::2]x:8080",
+        " 10.2.0.2:8080",
+        "10.2.0.2 :8080",
+        "10.2.0.2:65536",
+        "10.2.0.2:-1",
+        "10.2.0.2:-0",
+        "10.2.0.2:0x50",
+        "10.2.0.2:http",
+        "10.2.0.2:80.0",
+        "10.2.0.2:8 0",
+        "10.2.0.2:++80",
+        "10.2.0.2:+",
+        "010.2.0.2:8080",
+        "0x0a.2.0.2:8080",
+        "10.2.2:8080",
+        "167903234:8080",
+        "10.2.0.256:8080",
+        "10.2.0.2%1:8080",
+        "[fe80::a1%]:8080",
+        "10.2.0.2\0:8080",
+        "[fd02::2\0x]:8080",
+        "[fe80::a1%eth0\0]:8080",
+        "[12345::]:80",
+        "[1:2:3:4:5:6:7:8:9]:80",
+        "[::1::]:80",
+        "[fe80::1%an-interface-name-that-is-far-too-long-for-linux-and-so-for-us]:80",
+    ] {
+        assert_eq!(parsed(text), None, "{text:?}");
+    }
+    assert_eq!(parse(b"10.2.0.2\xff:80", find_interface), None);
+}
+
+#[test]
+fn a_scope_is_written_as_a_number() {
+    let scoped = |id| SocketAddr::from(SocketAddrV6::new("fe80::a1".parse().unwrap(), 8080, 0, id));
+    assert_eq!(written(&scoped(u32::MAX)), "fe80::a1%4294967295");
+    assert_eq!(written(&scoped(2)), "fe80::a1%2");
+    assert_eq!(written(&scoped(0)), "fe80::a1");
+}
+
+proptest! {
+    #[test]
+    fn writes_ipv4_as_std_does(ip: u32) {
+        let ip = Ipv4Addr::from_bits(ip);
+        prop_assert_eq!(written(&SocketAddr::from((ip, 0))), ip.to_string());
+    }
+
+    // Groups that are often zero, or runs of zeros would never occur.
+    #[test]
+    fn writes_ipv6_as_std_does(groups: [Option<u16>; 8]) {
+        let ip = Ipv6Addr::from(groups.map(Option::unwrap_or_default));
+        let text = written(&SocketAddr::from((ip, 0)));
+        prop_assert_eq!(text.parse(), Ok(ip));
+        // std writes a v4-mapped address with dots.
+        prop_assert!(text == ip.to_string() || ip.to_ipv4_mapped().is_some(), "{}", text);
+    }
+
+    #[test]
+    fn reads_what_std_writes(ip: IpAddr, port: u16) {
+        let address = SocketAddr::new(ip, port);
+        prop_assert_eq!(parse(address.to_string().as_bytes(), find_interface), Some(address));
+    }
+
+    #[test]
+    fn takes_no_other_text_than_std(text in "[\\]\\[0-9a-f.:%x]{0,24}") {
+        if let Some(read) = parse(text.as_bytes(), find_interface) {
+            prop_assert!(text.contains('%') || text.parse() == Ok(read));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The filter's options: read once, when Envoy loads a listener, and never changed.
+
+mod error;
+mod list;
+mod ports;
+#[cfg(test)]
+mod schema;
+mod struct_wire;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::destinations::Destinations;
+
+pub use crate::destinations::OnDenied;
+pub use error::ConfigError;
+pub(crate) use list::Entry;
+pub use list::List;
+pub use ports::ListenerPorts;
+pub(crate) use ports::PortNumber;
+
+/// The options of `envoy.filters.listener.original_dst` as a dynamic module. Every option may be
+/// left out; with none, the filter does what Envoy's built-in filter does.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "an object of options")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "original_dst"))]
+pub struct Config {
+    /// How a kernel socket's original destination is recovered, in this order:
+    /// `SO_ORIGINAL_DST`, `TRANSPARENT` or both. `[TRANSPARENT, SO_ORIGINAL_DST]` serves TPROXY in
+    /// front of DNAT. Default: both, `SO_ORIGINAL_DST` first.
+    pub recovery_methods: List<RecoveryMethod>,
+
+    /// What becomes of a connection that nobody redirected: `RESTORE`, `IGNORE` or `CLOSE`. Such
+    /// a connection's destination is the address that it arrived at, and the socket is not
+    /// transparent; or the socket is transparent, its address is one of this host's own and its
+    /// port one of `listener_ports`. Default: `RESTORE`.
+    pub unredirected_connections: UnredirectedConnections,
+
+    /// The ports, 1 to 65535, that Envoy's own transparent listeners are bound to: no accepted
+    /// socket reveals them. Default: none.
+    pub listener_ports: ListenerPorts,
+
+    /// What becomes of a connection for which no method finds a destination: `CONTINUE` or
+    /// `CLOSE`. Default: `CONTINUE`.
+    pub unrecovered_connections: UnrecoveredConnections,
+
+    /// Where a restored destination may lie. Default: anywhere.
+    #[cfg_attr(test, schemars(with = "crate::destinations::Rules"))]
+    pub destinations: Option<Destinations>,
+
+    /// Whether the connection is handed to the listener that is bound to the restored address:
+    /// `true` or `false`. Default: what the listener's own `use_original_dst` says.
+    #[cfg_attr(test, schemars(with = "bool", skip_serializing_if = "Option::is_none"))]
+    pub hand_off: Option<bool>,
+
+    /// Whether the result is written to dynamic metadata, namespace `original_dst`, for access
+    /// logs: `true` or `false`. Default: `false`.
+    pub publish_metadata: bool,
+
+    /// Put in front of the names of the filter's stats, with a dot: 1 to 64 characters of
+    /// `A`-`Z`, `a`-`z`, `0`-`9`, `_`, `.` and `-`. Default: nothing.
+    #[serde(deserialize_with = "stat_prefix")]
+    #[cfg_attr(
+        test,
+        schemars(
+            skip_serializing_if = "String::is_empty",
+            regex(pattern = "^[A-Za-z0-9_.-]{1,64}$")
+        )
+    )]
+    pub stat_prefix: String,
+}
+
+/// A way to recover the original destination of a kernel socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
+pub enum RecoveryMethod {
+    /// Ask the kernel's connection tracking what the destination was before DNAT or REDIRECT.
+    SoOriginalDst,
+    /// Take the own address of a transparent socket (TPROXY).
+    Transparent,
+}
+
+/// What becomes of a connection that nobody redirected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
+pub enum UnredirectedConnections {
+    /// Restore the address all the same, as the built-in filter does. An `ORIGINAL_DST` cluster
+    /// then connects Envoy to itself, over and over.
+    #[default]
+    Restore,
+    /// Leave the connection as it is.
+    Ignore,
+    /// Close the connection.
+    Close,
+}
+
+/// What becomes of a connection for which no destination is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
+pub enum UnrecoveredConnections {
+    /// Leave the connection as it is, as the built-in filter does: fail open.
+    #[default]
+    Continue,
+    /// Close the connection: fail closed.
+    Close,
+}
+
+impl Config {
+    /// Reads the options as Envoy hands them over: nothing at all, JSON text, or the wire form of
+    /// a `google.protobuf.Struct`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in one line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        // No bytes are an empty Struct.
+        let value = match struct_wire::decode(bytes) {
+            Some(value) => value,
+            None => serde_json::from_slice(bytes)
+                .map_err(|error| ConfigError::not_json(bytes, &error))?,
+        };
+        serde_path_to_error::deserialize(&value).map_err(|error| ConfigError::new(&value, &error))
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            recovery_methods: List::from([
+                RecoveryMethod::SoOriginalDst,
+                RecoveryMethod::Transparent,
+            ]),
+            unredirected_connections: UnredirectedConnections::default(),
+            listener_ports: ListenerPorts::default(),
+            unrecovered_connections: UnrecoveredConnections::default(),
+            destinations: None,
+            hand_off: None,
+            publish_metadata: false,
+            stat_prefix: String::new(),
+        }
+    }
+}
+
+impl Entry for RecoveryMethod {
+    const EXPECTED: &str = "one of SO_ORIGINAL_DST, TRANSPARENT";
+}
+
+fn stat_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if (1..=64).contains(&text.len()) && text.bytes().all(is_plain) {
+        Ok(text)
+    } else {
+        Err(de::Error::custom(
+            "expected 1 to 64 characters of A-Z, a-z, 0-9, _, . and -",
+        ))
+    }
+}

@@ -1,0 +1,67 @@
+//! The options as a JSON Schema, made of the types that read them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::{Config, List, PortNumber};
+
+const PATH: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/envoy-configs/original_dst.schema.json"
+);
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("ListOf{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "array",
+            "items": generator.subschema_for::<T>(),
+            "minItems": 1,
+            "uniqueItems": true,
+        })
+    }
+}
+
+impl JsonSchema for PortNumber {
+    fn schema_name() -> Cow<'static, str> {
+        "PortNumber".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": 65535 })
+    }
+}
+
+/// The schema, from the types.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Config).to_value()
+}
+
+/// With `UPDATE_SCHEMA=1` in the environment, writes the file instead.
+#[test]
+fn schema_file_is_up_to_date() {
+    let schema = format!("{:#}\n", schema());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(PATH, schema).unwrap();
+        return;
+    }
+    let file = std::fs::read_to_string(PATH).unwrap();
+    assert!(
+        file == schema,
+        "{PATH} is out of date: run the test with UPDATE_SCHEMA=1"
+    );
+}

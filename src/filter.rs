@@ -1,0 +1,247 @@
+//! One accepted connection, top to bottom: recover, judge, restore, report.
+
+use envoy_proxy_dynamic_modules_rust_sdk::abi::{
+    envoy_dynamic_module_type_address_type as AddressType,
+    envoy_dynamic_module_type_on_listener_filter_status as Status,
+};
+use envoy_proxy_dynamic_modules_rust_sdk::{
+    EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
+};
+
+use crate::address::IpText;
+use crate::config::{Config, OnDenied, UnrecoveredConnections, UnredirectedConnections};
+use crate::recover::{self, Method, OriginalDst, Source, Unrecovered};
+use crate::redirection::Redirection;
+use crate::report::Report;
+use crate::stats::Stats;
+
+/// The filter as one listener has configured it. It keeps nothing for a connection.
+pub struct Filter {
+    config: Config,
+    stats: Stats,
+    report: Report,
+    redirection: Redirection,
+}
+
+/// What the filter found a connection to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its original destination was restored.
+    Restored(Method),
+    /// Nobody redirected it: its destination is the listener.
+    Unredirected,
+    /// The rules deny its destination.
+    Denied,
+    /// It has no original destination.
+    Unavailable,
+    /// Its original destination is not an address, or one that Envoy does not take.
+    Invalid,
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Its local address becomes the original destination.
+    Restore,
+    /// It goes on as it came.
+    Leave,
+    /// It ends here.
+    Close,
+}
+
+impl Filter {
+    /// Reads the options and defines the metrics.
+    ///
+    /// # Errors
+    /// One line that says what is wrong.
+    pub fn new(
+        envoy: &mut impl EnvoyListenerFilterConfig,
+        filter_config: &[u8],
+    ) -> Result<Self, String> {
+        let config = Config::parse(filter_config).map_err(|error| error.to_string())?;
+        let stats = Stats::new(envoy, &config.stat_prefix)
+            .map_err(|result| format!("Envoy refused the metrics: {result:?}"))?;
+        let report = Report::new(config.publish_metadata);
+        Ok(Self {
+            config,
+            stats,
+            report,
+            redirection: Redirection::default(),
+        })
+    }
+
+    /// What the options say about a destination.
+    fn judge(&self, found: &OriginalDst) -> (Verdict, Action) {
+        let verdict = if self.is_unredirected(found) {
+            Verdict::Unredirected
+        } else {
+            Verdict::Restored(found.method)
+        };
+        match (verdict, self.config.unredirected_connections) {
+            (Verdict::Unredirected, UnredirectedConnections::Ignore) => {
+                return (verdict, Action::Leave);
+            }
+            (Verdict::Unredirected, UnredirectedConnections::Close) => {
+                return (verdict, Action::Close);
+            }
+            _ => {}
+        }
+        match &self.config.destinations {
+            Some(rules) if !rules.allow(found.address) => {
+                let action = match rules.on_denied {
+                    OnDenied::Close => Action::Close,
+                    OnDenied::Ignore => Action::Leave,
+                    OnDenied::Audit => Action::Restore,
+                };
+                (Verdict::Denied, action)
+            }
+            _ => (verdict, Action::Restore),
+        }
+    }
+
+    /// Whether the client connected to the listener itself. No accepted socket of a transparent
+    /// listener tells the port that the listener is bound to, so that the options do.
+    fn is_unredirected(&self, found: &OriginalDst) -> bool {
+        found.is_listener
+            || found.method == Method::Transparent
+                && self.config.listener_ports.contains(&found.address.port())
+                && recover::is_own_address(&found.address)
+    }
+
+    /// What the options say about a connection without a destination.
+    fn without_destination(&self) -> Action {
+        match self.config.unrecovered_connections {
+            UnrecoveredConnections::Continue => Action::Leave,
+            UnrecoveredConnections::Close => Action::Close,
+        }
+    }
+
+    /// Restores the local address; `false` if Envoy does not take it.
+    fn restore(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &OriginalDst,
+        was_restored: bool,
+    ) -> bool {
+        let address = &found.address;
+        let ip = IpText::new(address);
+        if !envoy.restore_local_address(ip.as_bytes(), address.port(), address.is_ipv6()) {
+            return false;
+        }
+        match self.config.hand_off {
+            Some(false) => envoy.use_original_dst(false),
+            // Envoy would hand a connection that was handed over once to the same listener, again
+            // and again, until its stack ends.
+            Some(true) if !was_restored && !found.is_listener => envoy.use_original_dst(true),
+            _ => {}
+        }
+        true
+    }
+
+    /// Restores the client's address, where an internal connection brought one along.
+    fn restore_source(&self, envoy: &mut impl EnvoyListenerFilter) {
+        let is_restored = match recover::source(envoy) {
+            Source::Absent => return,
+            Source::Invalid => false,
+            Source::Address(source) => {
+                let ip = IpText::new(&source);
+                envoy.set_remote_address(ip.as_bytes(), source.port(), source.is_ipv6())
+            }
+        };
+        if is_restored {
+            self.stats.count_source(envoy);
+        } else {
+            self.stats.count_invalid_source(envoy);
+            self.report.invalid_source(envoy);
+        }
+    }
+
+    /// Keeps the count of kernel sockets without a destination.
+    fn watch_redirection(
+        &self,
+        envoy: &impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+    ) {
+        let change = match found {
+            Ok(_) => self.redirection.hit(),
+            Err(Unrecovered::Kernel(_)) => self.redirection.miss(),
+            Err(_) => None,
+        };
+        if let Some(change) = change {
+            self.stats
+                .show_redirection_broken(envoy, self.redirection.is_broken());
+            self.report.redirection(change);
+        }
+    }
+}
+
+impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
+    type Filter = Self;
+
+    fn new_listener_filter(&self) -> &Self {
+        self
+    }
+}
+
+impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
+    fn on_accept(&self, envoy: &mut ELF) -> Status {
+        let was_restored = self.config.hand_off == Some(true) && envoy.is_local_address_restored();
+        let address_type = envoy.get_address_type();
+        let found = recover::original_dst(envoy, address_type, &self.config.recovery_methods);
+        if address_type == AddressType::EnvoyInternal {
+            self.restore_source(envoy);
+        }
+        let (mut verdict, mut action) = match &found {
+            Ok(found) => self.judge(found),
+            Err(Unrecovered::Invalid(_)) => (Verdict::Invalid, self.without_destination()),
+            Err(_) => (Verdict::Unavailable, self.without_destination()),
+        };
+        if let (Ok(found), Action::Restore) = (&found, action)
+            && !self.restore(envoy, found, was_restored)
+        {
+            (verdict, action) = (Verdict::Invalid, self.without_destination());
+        }
+        self.stats.count(envoy, verdict);
+        self.watch_redirection(envoy, &found);
+        self.report.connection(envoy, &found, verdict, action);
+        if action == Action::Close {
+            close(envoy, verdict.close_details());
+            return Status::StopIteration;
+        }
+        Status::Continue
+    }
+
+    fn on_panic(&self, envoy: &mut ELF) {
+        self.stats.count_error(envoy);
+        close(envoy, "original_dst_error");
+    }
+}
+
+impl Verdict {
+    /// The verdict's name in metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Restored(_) => "RESTORED",
+            Self::Unredirected => "UNREDIRECTED",
+            Self::Denied => "DENIED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Invalid => "INVALID",
+        }
+    }
+
+    /// Why a connection is closed, as access logs show it.
+    fn close_details(self) -> &'static str {
+        match self {
+            Self::Restored(_) => "original_dst_restored",
+            Self::Unredirected => "original_dst_unredirected",
+            Self::Denied => "original_dst_denied",
+            Self::Unavailable => "original_dst_unavailable",
+            Self::Invalid => "original_dst_invalid_address",
+        }
+    }
+}
+
+fn close(envoy: &mut impl EnvoyListenerFilter, details: &str) {
+    envoy.set_downstream_transport_failure_reason(details);
+    envoy.close_socket(details);
+}

@@ -1,0 +1,60 @@
+//! The addresses of a connection that came through an internal listener: what the tunnel's outer
+//! side sent along. The first value that is there decides, also if it is not an address.
+//!
+//! Keys: Envoy's documentation of its `original_dst` listener filter.
+
+use std::net::SocketAddr;
+
+use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
+
+use super::{Method, OriginalDst, Unrecovered, socket};
+use crate::address;
+
+const NAMESPACE: &str = "envoy.filters.listener.original_dst";
+const LOCAL: &str = "local";
+const LOCAL_IP: &str = "envoy.filters.listener.original_dst.local_ip";
+const SOURCE_IP: &str = "envoy.filters.listener.original_dst.source_ip";
+/// What Envoy's own filter reads, in place of the key above that is documented.
+const REMOTE_IP: &str = "envoy.filters.listener.original_dst.remote_ip";
+
+/// The client's address, as an internal connection brings it along.
+pub enum Source {
+    /// Nothing came.
+    Absent,
+    /// What came is not an address.
+    Invalid,
+    /// An address.
+    Address(SocketAddr),
+}
+
+/// The destination: metadata, or else filter state.
+pub fn original_dst(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
+    let (method, text) = match envoy.get_dynamic_metadata_string(NAMESPACE, LOCAL) {
+        Some(text) => (Method::Metadata, text),
+        None => match envoy.get_filter_state(LOCAL_IP) {
+            Some(text) => (Method::FilterState, text),
+            None => return Err(Unrecovered::NothingCame),
+        },
+    };
+    let address = parse(text).ok_or(Unrecovered::Invalid(method))?;
+    Ok(OriginalDst {
+        method,
+        address,
+        is_listener: false,
+    })
+}
+
+/// The source: filter state, under the documented key or else under Envoy's.
+pub fn source(envoy: &impl EnvoyListenerFilter) -> Source {
+    match envoy
+        .get_filter_state(SOURCE_IP)
+        .or_else(|| envoy.get_filter_state(REMOTE_IP))
+    {
+        Some(text) => parse(text).map_or(Source::Invalid, Source::Address),
+        None => Source::Absent,
+    }
+}
+
+fn parse(text: &[u8]) -> Option<SocketAddr> {
+    address::parse(text, socket::interface_index)
+}

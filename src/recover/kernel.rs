@@ -1,0 +1,122 @@
+//! The destination of a connection that the kernel redirected.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
+
+use super::socket::{self, Family};
+use super::{Method, OriginalDst, Unrecovered};
+use crate::config::RecoveryMethod;
+
+/// What the kernel said instead of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The error of `SO_ORIGINAL_DST` (errno(3)); `None` if it was not asked.
+    pub original_dst_errno: Option<i32>,
+    /// Whether the socket is transparent.
+    pub is_transparent: bool,
+}
+
+/// Asks the kernel in the order of `methods`.
+pub fn original_dst(
+    envoy: &impl EnvoyListenerFilter,
+    methods: &[RecoveryMethod],
+) -> Result<OriginalDst, Unrecovered> {
+    let (Some(fd), Some(local)) = (envoy.get_socket_fd(), envoy.get_local_address()) else {
+        return Err(Unrecovered::NoAddress);
+    };
+    // An earlier filter may have changed the local address: the kernel is asked for its family.
+    let family = family(local.0);
+    let mut original_dst_errno = None;
+    for method in methods {
+        match method {
+            RecoveryMethod::SoOriginalDst => match socket::original_dst(fd, family) {
+                Ok(address) => return Ok(rewritten(envoy, local, fd, family, address)),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(Unrecovered::Invalid(Method::SoOriginalDst));
+                }
+                Err(error) => original_dst_errno = error.raw_os_error(),
+            },
+            RecoveryMethod::Transparent => {
+                if socket::is_transparent(fd, family) {
+                    return match socket::own_address(fd) {
+                        Ok(address) => Ok(untouched(address)),
+                        Err(_) => Err(Unrecovered::Invalid(Method::Transparent)),
+                    };
+                }
+            }
+        }
+    }
+    let is_transparent = socket::is_transparent(fd, family);
+    Err(Unrecovered::Kernel(Failure {
+        original_dst_errno,
+        is_transparent,
+    }))
+}
+
+/// Whether an address is one of this host's own. A datagram socket that is connected to such an
+/// address gets it as its source as well; nothing is sent.
+pub fn is_own_address(address: &SocketAddr) -> bool {
+    let any = match address.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == address.ip())
+}
+
+/// An address out of connection tracking. It equals the address that the connection arrived at if
+/// nothing was rewritten: by TPROXY, or because the client connected to the listener.
+fn rewritten(
+    envoy: &impl EnvoyListenerFilter,
+    local: (&[u8], u16),
+    fd: i32,
+    family: Family,
+    address: SocketAddr,
+) -> OriginalDst {
+    // An earlier filter that restored the local address hid where the connection arrived.
+    let arrived_at = if envoy.is_local_address_restored() {
+        envoy.get_direct_local_address()
+    } else {
+        Some(local)
+    };
+    let arrived_there = arrived_at
+        .is_some_and(|(ip, port)| port == address.port() && parse_ip(ip) == Some(address.ip()));
+    if arrived_there && socket::is_transparent(fd, family) {
+        return untouched(address);
+    }
+    OriginalDst {
+        method: Method::SoOriginalDst,
+        address,
+        is_listener: arrived_there,
+    }
+}
+
+/// The own address of a transparent socket.
+fn untouched(address: SocketAddr) -> OriginalDst {
+    OriginalDst {
+        method: Method::Transparent,
+        address,
+        is_listener: false,
+    }
+}
+
+/// The family of an address, by its text: `:` is among the first five bytes of an IPv6 address,
+/// and in no IPv4 address.
+fn family(ip: &[u8]) -> Family {
+    if ip.iter().take(5).any(|byte| *byte == b':') {
+        Family::V6
+    } else {
+        Family::V4
+    }
+}
+
+fn parse_ip(text: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(text).ok()?;
+    let ip = text.split_once('%').map_or(text, |(ip, _scope)| ip);
+    ip.parse().ok()
+}

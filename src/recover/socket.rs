@@ -1,0 +1,114 @@
+//! Questions to the kernel: about an accepted TCP socket, and about interfaces. The only unsafe code
+//! of the filter.
+
+use std::ffi::CString;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
+
+/// The protocol that a connection speaks, whatever the socket could: an IPv4 client of a
+/// dual-stack listener speaks IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4, also over an IPv6 socket.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// The destination that a connection had before netfilter rewrote it: `SO_ORIGINAL_DST` (ip(7))
+/// and `IP6T_SO_ORIGINAL_DST`. One system call.
+///
+/// # Errors
+/// The kernel's; `InvalidData` if its answer is not an address.
+pub fn original_dst(fd: c_int, family: Family) -> io::Result<SocketAddr> {
+    let (level, option, size) = match family {
+        Family::V4 => (
+            libc::SOL_IP,
+            libc::SO_ORIGINAL_DST,
+            size_of::<sockaddr_in>(),
+        ),
+        Family::V6 => (
+            libc::SOL_IPV6,
+            libc::IP6T_SO_ORIGINAL_DST,
+            size_of::<sockaddr_in6>(),
+        ),
+    };
+    // The kernel does not say how much it wrote: it gets room for just what is expected.
+    // SAFETY: the kernel writes at most `length` bytes to `answer`, and the new length to `length`.
+    address(size, |answer, length| unsafe {
+        libc::getsockopt(fd, level, option, answer, length)
+    })
+}
+
+/// The address that the socket itself has: getsockname(2).
+///
+/// # Errors
+/// The kernel's; `InvalidData` if its answer is not an address.
+pub fn own_address(fd: c_int) -> io::Result<SocketAddr> {
+    // SAFETY: as in `original_dst`.
+    address(size_of::<sockaddr_in6>(), |answer, length| unsafe {
+        libc::getsockname(fd, answer.cast(), length)
+    })
+}
+
+/// Whether the socket may have an address that is not this host's: `IP_TRANSPARENT` (ip(7)),
+/// `IPV6_TRANSPARENT`. `false` if the kernel does not say.
+pub fn is_transparent(fd: c_int, family: Family) -> bool {
+    let (level, option) = match family {
+        Family::V4 => (libc::SOL_IP, libc::IP_TRANSPARENT),
+        Family::V6 => (libc::SOL_IPV6, libc::IPV6_TRANSPARENT),
+    };
+    let mut value: c_int = 0;
+    let mut length = size_of::<c_int>() as socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `value`, and the new length to `length`.
+    let result =
+        unsafe { libc::getsockopt(fd, level, option, (&raw mut value).cast(), &mut length) };
+    result == 0 && value != 0
+}
+
+/// The index of the interface of this name: if_nametoindex(3).
+pub fn interface_index(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: `name` ends with a NUL.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
+
+/// `ask` gets room for `size` bytes, no more than a `sockaddr_in6` has.
+fn address(
+    size: usize,
+    ask: impl FnOnce(*mut c_void, *mut socklen_t) -> c_int,
+) -> io::Result<SocketAddr> {
+    let mut answer = MaybeUninit::<sockaddr_in6>::zeroed();
+    let mut length = size as socklen_t;
+    if ask(answer.as_mut_ptr().cast(), &mut length) != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all zeros is a value of this plain struct, and so is whatever the kernel wrote.
+    let answer = unsafe { answer.assume_init() };
+    socket_addr(&answer, length as usize).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Reads what the kernel answered. A v4-mapped address is the IPv4 address that it stands for.
+fn socket_addr(answer: &sockaddr_in6, length: usize) -> Option<SocketAddr> {
+    match c_int::from(answer.sin6_family) {
+        libc::AF_INET if length == size_of::<sockaddr_in>() => {
+            // SAFETY: this struct is smaller and begins alike, and all of the answer is initialized.
+            let v4 = unsafe { &*(&raw const *answer).cast::<sockaddr_in>() };
+            let ip = Ipv4Addr::from_bits(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddr::from((ip, u16::from_be(v4.sin_port))))
+        }
+        libc::AF_INET6 if length == size_of::<sockaddr_in6>() => {
+            let ip = Ipv6Addr::from(answer.sin6_addr.s6_addr);
+            let port = u16::from_be(answer.sin6_port);
+            Some(match ip.to_ipv4_mapped() {
+                Some(v4) => SocketAddr::from((v4, port)),
+                None => SocketAddrV6::new(ip, port, 0, answer.sin6_scope_id).into(),
+            })
+        }
+        _ => None,
+    }
+}

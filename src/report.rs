@@ -1,0 +1,99 @@
+//! What the filter tells: metadata for access logs, and log lines. No line comes more than once a
+//! second, but for those of level debug.
+
+mod metadata;
+mod wording;
+
+use envoy_proxy_dynamic_modules_rust_sdk::{
+    EnvoyListenerFilter, envoy_log_debug, envoy_log_info, envoy_log_warn,
+};
+
+use crate::filter::{Action, Verdict};
+use crate::recover::{OriginalDst, Unrecovered};
+use crate::redirection::Change;
+use crate::throttle::Throttle;
+use wording::{Client, Found, Hidden, Outcome};
+
+/// Reports on the connections of one listener.
+pub struct Report {
+    publish_metadata: bool,
+    unredirected: Throttle,
+    denied: Throttle,
+    unavailable: Throttle,
+    invalid: Throttle,
+    invalid_source: Throttle,
+}
+
+impl Report {
+    /// Reports, with metadata or without.
+    pub fn new(publish_metadata: bool) -> Self {
+        Self {
+            publish_metadata,
+            unredirected: Throttle::new(),
+            denied: Throttle::new(),
+            unavailable: Throttle::new(),
+            invalid: Throttle::new(),
+            invalid_source: Throttle::new(),
+        }
+    }
+
+    /// A connection was dealt with.
+    pub fn connection(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+        verdict: Verdict,
+        action: Action,
+    ) {
+        envoy_log_debug!(
+            "original_dst: {}: {}: {}",
+            Client(envoy),
+            Found(found),
+            Outcome(verdict, action)
+        );
+        if self.publish_metadata {
+            metadata::publish(envoy, found, verdict);
+        }
+        let throttle = match verdict {
+            Verdict::Restored(_) => return,
+            Verdict::Unredirected if action == Action::Restore => return,
+            Verdict::Unredirected => &self.unredirected,
+            Verdict::Denied => &self.denied,
+            Verdict::Unavailable => &self.unavailable,
+            Verdict::Invalid => &self.invalid,
+        };
+        let Some(hidden) = throttle.admit() else {
+            return;
+        };
+        let (client, found, outcome) = (Client(envoy), Found(found), Outcome(verdict, action));
+        let hidden = Hidden(hidden);
+        // Without a destination is how probes of the port look: nothing to be alarmed about.
+        if verdict == Verdict::Unavailable {
+            envoy_log_info!("original_dst: {client}: {found}: {outcome}{hidden}");
+        } else {
+            envoy_log_warn!("original_dst: {client}: {found}: {outcome}{hidden}");
+        }
+    }
+
+    /// A source address could not be restored.
+    pub fn invalid_source(&self, envoy: &impl EnvoyListenerFilter) {
+        if let Some(hidden) = self.invalid_source.admit() {
+            let (client, hidden) = (Client(envoy), Hidden(hidden));
+            envoy_log_warn!(
+                "original_dst: {client}: the source in filter state is no IP:port{hidden}"
+            );
+        }
+    }
+
+    /// Redirection broke, or works again.
+    pub fn redirection(&self, change: Change) {
+        match change {
+            Change::Broke => envoy_log_warn!(
+                "original_dst: the last 100 connections had no original destination: redirection \
+                 is broken; likely the iptables rules of this network namespace are gone, or \
+                 exempt the traffic from connection tracking"
+            ),
+            Change::Mended => envoy_log_info!("original_dst: redirection works again"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The words of the log lines.
+
+use std::fmt::{self, Display, Formatter};
+use std::io;
+
+use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
+
+use crate::filter::{Action, Verdict};
+use crate::recover::{Failure, Method, OriginalDst, Unrecovered};
+
+/// `IP:port` of an address that Envoy lends.
+pub struct Endpoint<'a>(pub (&'a [u8], u16));
+
+/// Where a connection came from and at.
+pub struct Client<'a, E>(pub &'a E);
+
+/// What was found, or why nothing was.
+pub struct Found<'a>(pub &'a Result<OriginalDst, Unrecovered>);
+
+/// What the connection is, and what becomes of it.
+pub struct Outcome(pub Verdict, pub Action);
+
+/// How many lines of the kind were not shown.
+pub struct Hidden(pub u64);
+
+impl Display for Endpoint<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (ip, port) = self.0;
+        let ip = String::from_utf8_lossy(ip);
+        if ip.contains(':') {
+            write!(f, "[{ip}]:{port}")
+        } else {
+            write!(f, "{ip}:{port}")
+        }
+    }
+}
+
+impl<E: EnvoyListenerFilter> Display for Client<'_, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.get_remote_address() {
+            Some(client) => write!(f, "connection from {}", Endpoint(client))?,
+            None => f.write_str("connection from no IP address")?,
+        }
+        match self.0.get_direct_local_address() {
+            Some(listener) => write!(f, " at {}", Endpoint(listener)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Found<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(found) => write!(
+                f,
+                "destination {} by {}",
+                found.address,
+                found.method.name()
+            ),
+            Err(Unrecovered::Kernel(failure)) => failure.fmt(f),
+            Err(Unrecovered::NothingCame) => f.write_str(
+                "no destination: neither metadata nor filter state came with this internal \
+                 connection; pass them through the internal_upstream transport socket",
+            ),
+            Err(Unrecovered::NoAddress) => {
+                f.write_str("no destination: the socket is neither of IP nor internal")
+            }
+            Err(Unrecovered::Invalid(method @ (Method::Metadata | Method::FilterState))) => {
+                write!(f, "the destination by {} is no IP:port", method.name())
+            }
+            Err(Unrecovered::Invalid(method)) => {
+                write!(f, "the kernel's answer for {} is no address", method.name())
+            }
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("no destination: ")?;
+        let cause = match self.original_dst_errno {
+            None => "SO_ORIGINAL_DST is not among the recovery_methods",
+            Some(libc::ENOENT) => {
+                "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the \
+                 traffic is exempt by NOTRACK, or tracked in another zone)"
+            }
+            Some(libc::ENOPROTOOPT) => {
+                "connection tracking is not loaded in this kernel (no NAT rule was ever set)"
+            }
+            Some(libc::EOPNOTSUPP) => "the socket does not support SO_ORIGINAL_DST (MPTCP)",
+            Some(errno) => {
+                write!(
+                    f,
+                    "SO_ORIGINAL_DST failed: {}",
+                    io::Error::from_raw_os_error(errno)
+                )?;
+                ""
+            }
+        };
+        f.write_str(cause)?;
+        if self.is_transparent {
+            f.write_str(
+                "; the listener is transparent, but TRANSPARENT is not among the recovery_methods",
+            )
+        } else {
+            f.write_str("; the listener is not transparent (for TPROXY set transparent: true)")
+        }
+    }
+}
+
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(verdict, action) = self;
+        f.write_str(match verdict {
+            Verdict::Restored(_) => return f.write_str("restored"),
+            Verdict::Unredirected => "nobody redirected it, it is for the listener itself",
+            Verdict::Denied => "denied by the rules in destinations",
+            Verdict::Unavailable => "not redirected",
+            Verdict::Invalid => "not an address that this Envoy takes",
+        })?;
+        f.write_str(match action {
+            Action::Restore => ", restored all the same",
+            Action::Leave => ", left as it came",
+            Action::Close => ", closed",
+        })
+    }
+}
+
+impl Display for Hidden {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            hidden => write!(f, " ({hidden} more like this not shown)"),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The counters: one increment for a connection, and one more where a source was restored or bad.
+
+use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_metrics_result as MetricsResult;
+use envoy_proxy_dynamic_modules_rust_sdk::{
+    EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
+};
+
+use crate::filter::Verdict;
+use crate::recover::Method;
+
+/// The filter's metrics in Envoy.
+pub struct Stats {
+    restored_redirect: EnvoyCounterId,
+    restored_transparent: EnvoyCounterId,
+    restored_metadata: EnvoyCounterId,
+    restored_filter_state: EnvoyCounterId,
+    source_restored: EnvoyCounterId,
+    unredirected: EnvoyCounterId,
+    unavailable: EnvoyCounterId,
+    denied: EnvoyCounterId,
+    invalid_address: EnvoyCounterId,
+    error: EnvoyCounterId,
+    redirection_broken: EnvoyGaugeId,
+}
+
+impl Stats {
+    /// Defines the metrics, their names behind `prefix` and a dot if there is one.
+    ///
+    /// # Errors
+    /// What Envoy answered.
+    pub fn new(
+        envoy: &mut impl EnvoyListenerFilterConfig,
+        prefix: &str,
+    ) -> Result<Self, MetricsResult> {
+        let dot = if prefix.is_empty() { "" } else { "." };
+        let name = |stat: &str| format!("{prefix}{dot}original_dst.{stat}");
+        let mut counter = |stat| envoy.define_counter(&name(stat));
+        Ok(Self {
+            restored_redirect: counter("restored_redirect")?,
+            restored_transparent: counter("restored_transparent")?,
+            restored_metadata: counter("restored_metadata")?,
+            restored_filter_state: counter("restored_filter_state")?,
+            source_restored: counter("source_restored")?,
+            unredirected: counter("unredirected")?,
+            unavailable: counter("unavailable")?,
+            denied: counter("denied")?,
+            invalid_address: counter("invalid_address")?,
+            error: counter("error")?,
+            redirection_broken: envoy.define_gauge(&name("redirection_broken"))?,
+        })
+    }
+
+    /// Counts a connection.
+    #[inline]
+    pub fn count(&self, envoy: &impl EnvoyListenerFilter, verdict: Verdict) {
+        let counter = match verdict {
+            Verdict::Restored(Method::SoOriginalDst) => self.restored_redirect,
+            Verdict::Restored(Method::Transparent) => self.restored_transparent,
+            Verdict::Restored(Method::Metadata) => self.restored_metadata,
+            Verdict::Restored(Method::FilterState) => self.restored_filter_state,
+            Verdict::Unredirected => self.unredirected,
+            Verdict::Denied => self.denied,
+            Verdict::Unavailable => self.unavailable,
+            Verdict::Invalid => self.invalid_address,
+        };
+        envoy.increment_counter(counter, 1);
+    }
+
+    /// Counts a source address that was restored.
+    pub fn count_source(&self, envoy: &impl EnvoyListenerFilter) {
+        envoy.increment_counter(self.source_restored, 1);
+    }
+
+    /// Counts a source address that could not be restored.
+    pub fn count_invalid_source(&self, envoy: &impl EnvoyListenerFilter) {
+        envoy.increment_counter(self.invalid_address, 1);
+    }
+
+    /// Counts a connection that ended in a panic.
+    pub fn count_error(&self, envoy: &impl EnvoyListenerFilter) {
+        envoy.increment_counter(self.error, 1);
+    }
+
+    /// Shows whether redirection is broken.
+    pub fn show_redirection_broken(&self, envoy: &impl EnvoyListenerFilter, is_broken: bool) {
+        envoy.set_gauge(self.redirection_broken, is_broken.into());
+    }
+}
