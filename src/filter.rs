@@ -1,9 +1,6 @@
 //! One accepted connection, top to bottom: recover, judge, restore, report.
 
-use envoy_proxy_dynamic_modules_rust_sdk::abi::{
-    envoy_dynamic_module_type_address_type as AddressType,
-    envoy_dynamic_module_type_on_listener_filter_status as Status,
-};
+use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_on_listener_filter_status as Status;
 use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
 };
@@ -186,9 +183,8 @@ impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
 impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
     fn on_accept(&self, envoy: &mut ELF) -> Status {
         let was_restored = self.config.hand_off == Some(true) && envoy.is_local_address_restored();
-        let address_type = envoy.get_address_type();
-        let found = recover::original_dst(envoy, address_type, &self.config.recovery_methods);
-        if address_type == AddressType::EnvoyInternal {
+        let found = recover::original_dst(envoy, &self.config.recovery_methods);
+        if recover::is_internal(&found) {
             self.restore_source(envoy);
         }
         let (mut verdict, mut action) = match &found {

@@ -61,6 +61,20 @@ impl Method {
             Self::FilterState => "FILTER_STATE",
         }
     }
+
+    /// Whether it is for connections that came through an internal listener.
+    pub fn is_internal(self) -> bool {
+        matches!(self, Self::Metadata | Self::FilterState)
+    }
+}
+
+/// Whether a connection came through an internal listener, by what was found of it.
+pub fn is_internal(found: &Result<OriginalDst, Unrecovered>) -> bool {
+    match found {
+        Ok(OriginalDst { method, .. }) | Err(Unrecovered::Invalid(method)) => method.is_internal(),
+        Err(Unrecovered::NothingCame) => true,
+        Err(Unrecovered::Kernel(_) | Unrecovered::NoAddress) => false,
+    }
 }
 
 /// Finds the original destination of a connection. `methods` says how a kernel socket is asked;
@@ -70,12 +84,14 @@ impl Method {
 /// Why no destination was found.
 pub fn original_dst(
     envoy: &impl EnvoyListenerFilter,
-    address_type: AddressType,
     methods: &[RecoveryMethod],
 ) -> Result<OriginalDst, Unrecovered> {
-    match address_type {
-        AddressType::Ip => kernel::original_dst(envoy, methods),
-        AddressType::EnvoyInternal => internal::original_dst(envoy),
-        _ => Err(Unrecovered::NoAddress),
+    // What a kernel socket has is asked for before its type, which is then known as well.
+    match (envoy.get_socket_fd(), envoy.get_local_address()) {
+        (Some(fd), Some(local)) => kernel::original_dst(envoy, fd, local, methods),
+        _ => match envoy.get_address_type() {
+            AddressType::EnvoyInternal => internal::original_dst(envoy),
+            _ => Err(Unrecovered::NoAddress),
+        },
     }
 }

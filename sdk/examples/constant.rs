@@ -17,12 +17,10 @@ fn program_init() -> bool {
     true
 }
 
-fn new_config(
-    _: &mut EnvoyListenerFilterConfigImpl,
-    _: &str,
-    address: &[u8],
-) -> Option<Constant> {
-    Some(Constant { address: address.into() })
+fn new_config(_: &mut EnvoyListenerFilterConfigImpl, _: &str, address: &[u8]) -> Option<Constant> {
+    Some(Constant {
+        address: address.into(),
+    })
 }
 
 impl ListenerFilterConfig for Constant {

@@ -17,11 +17,7 @@ fn program_init() -> bool {
     true
 }
 
-fn new_config(
-    _: &mut EnvoyListenerFilterConfigImpl,
-    _: &str,
-    config: &[u8],
-) -> Option<Panicking> {
+fn new_config(_: &mut EnvoyListenerFilterConfigImpl, _: &str, config: &[u8]) -> Option<Panicking> {
     assert_ne!(config, b"config", "a panic in the configuration");
     Some(Panicking)
 }

@@ -90,7 +90,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         // SAFETY: `new` vouches for the pointer.
         let fd =
             unsafe { abi::envoy_dynamic_module_callback_listener_filter_get_socket_fd(self.0) };
-        i32::try_from(fd).ok().filter(|fd| *fd >= 0)
+        (fd >= 0).then_some(fd as i32)
     }
 
     fn get_local_address(&self) -> Option<(&[u8], u16)> {
@@ -158,11 +158,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
             )
         };
         // SAFETY: the value lives until metadata is set, which takes `&mut self`, or the hook ends.
-        if found {
-            unsafe { borrow(value) }
-        } else {
-            None
-        }
+        unsafe { borrow(value) }.filter(|_| found)
     }
 
     fn set_dynamic_metadata_string(&mut self, namespace: &str, key: &str, value: &str) {
@@ -186,11 +182,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         let found = unsafe { get(self.0, lend(key), &mut value) };
         // SAFETY: the value is the state object's own, which only a set replaces, or Envoy's copy,
         // which lives as long as the hook.
-        if found {
-            unsafe { borrow(value) }
-        } else {
-            None
-        }
+        unsafe { borrow(value) }.filter(|_| found)
     }
 
     fn increment_counter(&self, id: EnvoyCounterId, value: u64) {

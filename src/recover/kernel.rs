@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
+use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
 use super::socket::{self, Family};
 use super::{Method, OriginalDst, Unrecovered};
@@ -21,11 +22,10 @@ pub struct Failure {
 /// Asks the kernel in the order of `methods`.
 pub fn original_dst(
     envoy: &impl EnvoyListenerFilter,
+    fd: i32,
+    local: (&[u8], u16),
     methods: &[RecoveryMethod],
 ) -> Result<OriginalDst, Unrecovered> {
-    let (Some(fd), Some(local)) = (envoy.get_socket_fd(), envoy.get_local_address()) else {
-        return Err(Unrecovered::NoAddress);
-    };
     // An earlier filter may have changed the local address: the kernel is asked for its family.
     let family = family(local.0);
     let mut original_dst_errno = None;
@@ -47,6 +47,10 @@ pub fn original_dst(
                 }
             }
         }
+    }
+    // A pipe, to which an earlier filter gave a local address.
+    if envoy.get_address_type() != AddressType::Ip {
+        return Err(Unrecovered::NoAddress);
     }
     let is_transparent = socket::is_transparent(fd, family);
     Err(Unrecovered::Kernel(Failure {
@@ -108,10 +112,9 @@ fn untouched(address: SocketAddr) -> OriginalDst {
 /// The family of an address, by its text: `:` is among the first five bytes of an IPv6 address,
 /// and in no IPv4 address.
 fn family(ip: &[u8]) -> Family {
-    if ip.iter().take(5).any(|byte| *byte == b':') {
-        Family::V6
-    } else {
-        Family::V4
+    match ip.first_chunk::<5>() {
+        Some(start) if !start.contains(&b':') => Family::V4,
+        _ => Family::V6,
     }
 }
 

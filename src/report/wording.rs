@@ -6,7 +6,7 @@ use std::io;
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
 use crate::filter::{Action, Verdict};
-use crate::recover::{Failure, Method, OriginalDst, Unrecovered};
+use crate::recover::{Failure, OriginalDst, Unrecovered};
 
 /// `IP:port` of an address that Envoy lends.
 pub struct Endpoint<'a>(pub (&'a [u8], u16));
@@ -65,7 +65,7 @@ impl Display for Found<'_> {
             Err(Unrecovered::NoAddress) => {
                 f.write_str("no destination: the socket is neither of IP nor internal")
             }
-            Err(Unrecovered::Invalid(method @ (Method::Metadata | Method::FilterState))) => {
+            Err(Unrecovered::Invalid(method)) if method.is_internal() => {
                 write!(f, "the destination by {} is no IP:port", method.name())
             }
             Err(Unrecovered::Invalid(method)) => {
