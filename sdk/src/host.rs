@@ -6,9 +6,12 @@ use std::sync::OnceLock;
 
 use crate::abi;
 
-/// The callbacks that only some versions of Envoy export.
+/// The callbacks that are found by their names: those that only some versions of Envoy export, and
+/// those that the module can do without.
 pub(crate) struct Host {
     pub(crate) abi_version: &'static CStr,
+    pub(crate) log_enabled: abi::envoy_dynamic_module_callback_log_enabled,
+    pub(crate) log: abi::envoy_dynamic_module_callback_log,
     pub(crate) log_v2: abi::envoy_dynamic_module_callback_log_v2,
     pub(crate) get_filter_state_typed:
         abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
@@ -21,16 +24,35 @@ static HOST: OnceLock<Host> = OnceLock::new();
 
 impl Host {
     /// The process that this library is loaded into.
+    #[inline]
     pub(crate) fn get() -> &'static Self {
         HOST.get_or_init(Self::detect)
     }
 
     fn detect() -> Self {
-        let log_v2 = symbol(c"envoy_dynamic_module_callback_log_v2");
-        let get_filter_state_typed =
-            symbol(c"envoy_dynamic_module_callback_listener_filter_get_filter_state_typed");
+        // SAFETY: a null pointer is `None`; behind any other is a function of this signature, which
+        // Envoy's ABI fixes for the name.
+        let (log_enabled, log, log_v2, get_filter_state_typed) = unsafe {
+            (
+                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_enabled>(
+                    symbol(c"envoy_dynamic_module_callback_log_enabled"),
+                ),
+                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log>(symbol(
+                    c"envoy_dynamic_module_callback_log",
+                )),
+                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(symbol(
+                    c"envoy_dynamic_module_callback_log_v2",
+                )),
+                mem::transmute::<
+                    *mut c_void,
+                    abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
+                >(symbol(
+                    c"envoy_dynamic_module_callback_listener_filter_get_filter_state_typed",
+                )),
+            )
+        };
         Self {
-            abi_version: if !log_v2.is_null() {
+            abi_version: if log_v2.is_some() {
                 c"v0.2.0"
             } else if has(c"envoy_dynamic_module_callback_get_concurrency") {
                 c"v0.1.0"
@@ -38,18 +60,10 @@ impl Host {
                 // 1.37.0 asks for the hash of its own header, and loads nothing else.
                 c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f"
             },
-            // SAFETY: a null pointer is `None`, and Envoy exports a function of this signature
-            // under this name.
-            log_v2: unsafe {
-                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(log_v2)
-            },
-            // SAFETY: as above.
-            get_filter_state_typed: unsafe {
-                mem::transmute::<
-                    *mut c_void,
-                    abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
-                >(get_filter_state_typed)
-            },
+            log_enabled,
+            log,
+            log_v2,
+            get_filter_state_typed,
             survives_scopes: has(
                 c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
             ),

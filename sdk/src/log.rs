@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::abi::{self, envoy_dynamic_module_type_log_level as Level};
+use crate::abi::envoy_dynamic_module_type_log_level as Level;
 use crate::buffer::lend;
 use crate::host::Host;
 
 /// Whether Envoy writes lines of this level.
 pub fn enabled(level: Level) -> bool {
     // SAFETY: callable at any time, on any thread.
-    unsafe { abi::envoy_dynamic_module_callback_log_enabled(level) }
+    Host::get()
+        .log_enabled
+        .is_some_and(|log_enabled| unsafe { log_enabled(level) })
 }
 
 /// Writes a line; Envoy 1.40 shows the place it comes from as well. Use the macros, which format
@@ -19,11 +21,14 @@ pub fn write(level: Level, file: &str, line: u32, message: fmt::Arguments<'_>) {
     let text = message
         .as_str()
         .map_or_else(|| Cow::from(message.to_string()), Cow::from);
-    match Host::get().log_v2 {
+    match Host::get() {
         // SAFETY: Envoy reads the two texts during the call only.
-        Some(log_v2) => unsafe { log_v2(level, lend(&text), lend(file), line) },
+        Host {
+            log_v2: Some(log), ..
+        } => unsafe { log(level, lend(&text), lend(file), line) },
         // SAFETY: as above.
-        None => unsafe { abi::envoy_dynamic_module_callback_log(level, lend(&text)) },
+        Host { log: Some(log), .. } => unsafe { log(level, lend(&text)) },
+        Host { log: None, .. } => {}
     }
 }
 
