@@ -21,14 +21,13 @@ pub fn write(level: Level, file: &str, line: u32, message: fmt::Arguments<'_>) {
     let text = message
         .as_str()
         .map_or_else(|| Cow::from(message.to_string()), Cow::from);
-    match Host::get() {
+    let host = Host::get();
+    if let Some(log) = host.log_v2 {
         // SAFETY: Envoy reads the two texts during the call only.
-        Host {
-            log_v2: Some(log), ..
-        } => unsafe { log(level, lend(&text), lend(file), line) },
+        unsafe { log(level, lend(&text), lend(file), line) };
+    } else if let Some(log) = host.log {
         // SAFETY: as above.
-        Host { log: Some(log), .. } => unsafe { log(level, lend(&text)) },
-        Host { log: None, .. } => {}
+        unsafe { log(level, lend(&text)) };
     }
 }
 
