@@ -4,7 +4,7 @@
 //!
 //! A module names its two entry points once:
 //!
-//! ```ignore
+//! ```text
 //! declare_listener_filter_init_functions!(program_init, new_listener_filter_config);
 //! ```
 //!

@@ -1,0 +1,54 @@
+# Every target sees to what it needs by itself; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check fmt clean packages root
+
+# The tests and the demo look for the library and the Envoys in target/.
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
+
+##@ Use it
+demo: root build ## Show the module at work in a real Envoy, in a few seconds
+	@scripts/envoys --newest
+	@cargo build --package integration --bin demo
+	@target/debug/demo
+
+build: packages ## Build the library, target/release/liboriginal_dst.so
+	@cargo build --release
+
+##@ Work on it
+test: root build ## Run every test, in every Envoy
+	@scripts/envoys
+	@cargo test --workspace --no-fail-fast
+
+check: packages ## Check format, lints, documentation and dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
+	scripts/audit
+
+fmt: ## Format the code
+	@cargo fmt --all
+
+##@ Around it
+setup: packages ## Install Debian packages and fetch Envoys, whatever is missing
+	@scripts/envoys
+
+clean: ## Remove target/: what was built, and the Envoys
+	@cargo clean
+
+help: ## List the targets
+	@awk -F ':.*## ' ' \
+	    /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 } \
+	' $(MAKEFILE_LIST)
+	@echo
+	@echo "Needs Debian with cargo (rustup); demo, test, and whatever has to be installed, need root."
+	@echo "ENVOY_VERSION=1.40.0 limits demo, test and setup to that version."
+
+packages:
+	@scripts/packages
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "This makes network namespaces: run it as root." >&2; exit 1; }
