@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt clean packages root
+.PHONY: help setup build demo bench test check fmt clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -13,6 +13,11 @@ demo: root build ## Show the module at work in a real Envoy, in a few seconds
 	@scripts/envoys --newest
 	@cargo build --package integration --bin demo
 	@target/debug/demo
+
+bench: root build ## Count what the module costs, in instructions of Envoy, in three minutes
+	@scripts/envoys --newest
+	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
+	@cargo run --quiet --package integration --bin bench
 
 build: packages ## Build the library, target/release/liboriginal_dst.so
 	@cargo build --release

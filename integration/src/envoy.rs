@@ -23,7 +23,8 @@ mod builder;
 mod files;
 mod validate;
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Long enough for a start under valgrind.
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);

@@ -28,6 +28,8 @@ pub struct Builder {
     config: Value,
     concurrency: u32,
     log_level: String,
+    module_log_level: String,
+    under: Vec<String>,
     arguments: Vec<String>,
     modules: Option<PathBuf>,
 }
@@ -40,6 +42,8 @@ impl Builder {
             config: Value::Null,
             concurrency: 1,
             log_level: "info".to_owned(),
+            module_log_level: "debug".to_owned(),
+            under: Vec::new(),
             arguments: Vec::new(),
             modules: None,
         }
@@ -58,10 +62,27 @@ impl Builder {
         }
     }
 
-    /// The log level; `info` if not said. That of dynamic modules is always `debug`.
+    /// The log level; `info` if not said. Dynamic modules have their own.
     pub fn log_level(self, level: &str) -> Self {
         Self {
             log_level: level.to_owned(),
+            ..self
+        }
+    }
+
+    /// The log level of dynamic modules; `debug` if not said.
+    pub fn module_log_level(self, level: &str) -> Self {
+        Self {
+            module_log_level: level.to_owned(),
+            ..self
+        }
+    }
+
+    /// Runs it under another program, such as valgrind, which takes Envoy's command line as its
+    /// last arguments.
+    pub fn under(self, command: &[&str]) -> Self {
+        Self {
+            under: command.iter().map(|word| (*word).to_owned()).collect(),
             ..self
         }
     }
@@ -93,20 +114,28 @@ impl Builder {
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
-    /// Its log if it ends instead, or is not ready within 30 seconds.
+    /// Its log if it ends instead, or is not ready within 3 minutes.
     pub fn try_start(mut self) -> Result<Envoy, String> {
         let admin = admin_address(&mut self.config);
         let files = Files::new(&self.config);
-        let mut command = self.host.command(self.version.binary());
+        let mut command = match self.under.split_first() {
+            Some((program, arguments)) => {
+                let mut command = self.host.command(program);
+                command.args(arguments).arg(self.version.binary());
+                command
+            }
+            None => self.host.command(self.version.binary()),
+        };
         prepare(&mut command, &self.config, &files.config());
         if let Some(directory) = &self.modules {
             command.env(SEARCH_PATH, directory);
         }
+        let module_log_level = format!("dynamic_modules:{}", self.module_log_level);
         command
             .gid(ENVOY_GID)
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(["--log-level", &self.log_level])
-            .args(["--component-log-level", "dynamic_modules:debug"])
+            .args(["--component-log-level", &module_log_level])
             .args(["--file-flush-interval-msec", "50"])
             .args(&self.arguments)
             .stdout(append(&files.access_log()))
