@@ -11,7 +11,8 @@ pub type FindInterface = fn(name: &str) -> Option<u32>;
 
 /// Reads `IP:port`, with an IPv6 address in brackets, as Envoy reads it: the port may have blanks
 /// around it, a leading `+` and leading zeros. An IPv6 address may have a scope: a number, or, if
-/// it is link-local, the name of an interface. `None` for anything else.
+/// it is link-local, the name of an interface. A v4-mapped address is read as IPv4. `None` for
+/// anything else.
 pub fn parse(text: &[u8], find_interface: FindInterface) -> Option<SocketAddr> {
     let (host, port) = str::from_utf8(text).ok()?.rsplit_once(':')?;
     let blank = |c: char| c.is_ascii_whitespace() || c == '\x0b';
@@ -28,7 +29,16 @@ pub fn parse(text: &[u8], find_interface: FindInterface) -> Option<SocketAddr> {
         None => 0,
         Some(scope) => scope_id(ip, scope, find_interface)?,
     };
-    Some(SocketAddrV6::new(ip, port, 0, scope_id).into())
+    Some(canonical(ip, port, scope_id))
+}
+
+/// An IPv6 address; if it is v4-mapped, the IPv4 address that it stands for. Envoy takes an IPv6
+/// address of a module for IPv6 alone: no cluster could connect to a v4-mapped one.
+pub fn canonical(ip: Ipv6Addr, port: u16, scope_id: u32) -> SocketAddr {
+    match ip.to_ipv4_mapped() {
+        Some(ip) => SocketAddr::from((ip, port)),
+        None => SocketAddrV6::new(ip, port, 0, scope_id).into(),
+    }
 }
 
 fn scope_id(ip: Ipv6Addr, scope: &str, find_interface: FindInterface) -> Option<u32> {

@@ -129,7 +129,9 @@ impl Filter {
             Some(false) => envoy.use_original_dst(false),
             // Envoy would hand a connection that was handed over once to the same listener, again
             // and again, until its stack ends.
-            Some(true) if !was_restored && !found.is_listener => envoy.use_original_dst(true),
+            Some(true) if !was_restored && !self.is_unredirected(found) => {
+                envoy.use_original_dst(true);
+            }
             _ => {}
         }
         true

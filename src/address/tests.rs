@@ -31,7 +31,7 @@ fn text_that_envoy_takes() {
         ("10.2.0.2:0008080", "10.2.0.2:8080"),
         ("10.2.0.2:+8080", "10.2.0.2:8080"),
         ("10.2.0.2: \t\r\n\x0b\x0c8080 ", "10.2.0.2:8080"),
-        ("[::ffff:10.2.0.2]:8080", "[::ffff:10.2.0.2]:8080"),
+        ("[::ffff:10.2.0.2]:8080", "10.2.0.2:8080"),
         ("[fe80::a1%eth0]:8080", "[fe80::a1%2]:8080"),
         ("[fe80::a1%2]:8080", "[fe80::a1%2]:8080"),
     ] {
@@ -116,14 +116,16 @@ proptest! {
 
     #[test]
     fn reads_what_std_writes(ip: IpAddr, port: u16) {
-        let address = SocketAddr::new(ip, port);
-        prop_assert_eq!(parse(address.to_string().as_bytes(), find_interface), Some(address));
+        let text = SocketAddr::new(ip, port).to_string();
+        let address = SocketAddr::new(ip.to_canonical(), port);
+        prop_assert_eq!(parse(text.as_bytes(), find_interface), Some(address));
     }
 
     #[test]
     fn takes_no_other_text_than_std(text in "[\\]\\[0-9a-f.:%x]{0,24}") {
         if let Some(read) = parse(text.as_bytes(), find_interface) {
-            prop_assert!(text.contains('%') || text.parse() == Ok(read));
+            let by_std = text.parse().map(|std: SocketAddr| (std.ip().to_canonical(), std.port()));
+            prop_assert!(text.contains('%') || by_std == Ok((read.ip(), read.port())));
         }
     }
 }

@@ -4,9 +4,11 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
+
+use crate::address;
 
 /// The protocol that a connection speaks, whatever the socket could: an IPv4 client of a
 /// dual-stack listener speaks IPv4.
@@ -38,7 +40,7 @@ pub fn original_dst(fd: c_int, family: Family) -> io::Result<SocketAddr> {
     };
     // The kernel does not say how much it wrote: it gets room for just what is expected.
     // SAFETY: the kernel writes at most `length` bytes to `answer`, and the new length to `length`.
-    address(size, |answer, length| unsafe {
+    ask_address(size, |answer, length| unsafe {
         libc::getsockopt(fd, level, option, answer, length)
     })
 }
@@ -49,7 +51,7 @@ pub fn original_dst(fd: c_int, family: Family) -> io::Result<SocketAddr> {
 /// The kernel's; `InvalidData` if its answer is not an address.
 pub fn own_address(fd: c_int) -> io::Result<SocketAddr> {
     // SAFETY: as in `original_dst`.
-    address(size_of::<sockaddr_in6>(), |answer, length| unsafe {
+    ask_address(size_of::<sockaddr_in6>(), |answer, length| unsafe {
         libc::getsockname(fd, answer.cast(), length)
     })
 }
@@ -78,7 +80,7 @@ pub fn interface_index(name: &str) -> Option<u32> {
 }
 
 /// `ask` gets room for `size` bytes, no more than a `sockaddr_in6` has.
-fn address(
+fn ask_address(
     size: usize,
     ask: impl FnOnce(*mut c_void, *mut socklen_t) -> c_int,
 ) -> io::Result<SocketAddr> {
@@ -104,10 +106,7 @@ fn socket_addr(answer: &sockaddr_in6, length: usize) -> Option<SocketAddr> {
         libc::AF_INET6 if length == size_of::<sockaddr_in6>() => {
             let ip = Ipv6Addr::from(answer.sin6_addr.s6_addr);
             let port = u16::from_be(answer.sin6_port);
-            Some(match ip.to_ipv4_mapped() {
-                Some(v4) => SocketAddr::from((v4, port)),
-                None => SocketAddrV6::new(ip, port, 0, answer.sin6_scope_id).into(),
-            })
+            Some(address::canonical(ip, port, answer.sin6_scope_id))
         }
         _ => None,
     }
