@@ -44,6 +44,21 @@ impl Listener {
         }
     }
 
+    /// An internal listener of this name: where tunnels end, see [`Tunnel`](crate::Tunnel).
+    pub fn internal(name: &str) -> Self {
+        let value = json!({
+            "name": name,
+            "internal_listener": {},
+            "access_log": access_log(Source::Listener, name),
+            "listener_filters": [],
+        });
+        Self {
+            name: name.to_owned(),
+            cluster: ORIGINAL_DST.to_owned(),
+            value,
+        }
+    }
+
     /// Adds a listener filter, behind those that are there.
     pub fn filter(mut self, filter: Value) -> Self {
         self.value["listener_filters"]

@@ -27,6 +27,7 @@ pub mod config;
 pub mod module;
 
 mod envoy;
+mod internal;
 mod netns;
 mod rules;
 mod stale;
@@ -37,6 +38,7 @@ mod version;
 pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
 pub use envoy::{Builder, ENVOY_GID, Envoy, validate, validate_file};
+pub use internal::{SetFilterState, Tunnel, with_internal_listeners};
 pub use netns::Netns;
 pub use rules::To;
 pub use topology::Lab;

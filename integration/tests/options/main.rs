@@ -1,0 +1,62 @@
+//! Every option in every value: real connections through real rules, and all that can be seen of
+//! each, by the client and in the access log, the stats, the metadata and the log.
+
+mod destinations;
+mod hand_off;
+mod loading;
+mod log_lines;
+mod loops;
+mod recovery;
+mod redirection;
+mod reporting;
+mod row;
+mod unredirected;
+mod way;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lab::{Envoy, Lab, Version};
+use serde_json::Value;
+
+/// The port of the upstream.
+const PORT: u16 = 8080;
+/// The port of the listener, or of the first of several.
+const LISTENER: u16 = 15001;
+
+fn start(lab: &Lab, version: Version, config: Value) -> Envoy {
+    Envoy::builder(&lab.gateway, version).config(config).start()
+}
+
+/// Options as a config file writes them.
+fn options(yaml: &str) -> Value {
+    serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"))
+}
+
+/// Where Envoy puts the stats of a module, between the listener and the module's own names.
+fn namespace(version: Version) -> &'static str {
+    match version {
+        Version::V1_37 => "dynamic_module_listener_filter",
+        _ => "dynamicmodulescustom",
+    }
+}
+
+/// The module's lines of these levels in a log, as `level: text`.
+fn logged(log: &str, levels: &[&str]) -> Vec<String> {
+    let line = |line: &str| {
+        let (head, text) = line.split_once("] original_dst: ")?;
+        let is_at = |level: &&&str| head.contains(&format!("][{level}][dynamic_modules]"));
+        let level = levels.iter().find(is_at)?;
+        Some(format!("{level}: {text}"))
+    };
+    log.lines().filter_map(line).collect()
+}
+
+/// Waits for what Envoy does after the client has seen the end.
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !done() {
+        assert!(Instant::now() < deadline, "not within 5 seconds: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
