@@ -243,6 +243,3 @@ fn close(envoy: &mut impl EnvoyListenerFilter, details: &str) {
     envoy.set_downstream_transport_failure_reason(details);
     envoy.close_socket(details);
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,29 @@
+//! Envoy's side of the dynamic-module ABI in memory, for tests, benchmarks and fuzzing: it calls
+//! the real hooks of the module that is linked into the same executable.
+//!
+//! ```ignore
+//! let listener = Listener::new("envoy.filters.listener.original_dst", b"").expect("a config");
+//! let mut connection = Connection::over(Socket::redirected(destination), arrived_at);
+//! assert_eq!(listener.accept(&mut connection), Status::Continue);
+//! assert_eq!(listener.counter("original_dst.restored_redirect"), Some(1));
+//! ```
+//!
+//! It answers as Envoy 1.37 does, which has the fewest callbacks, and panics where that version
+//! would crash. The kernel's answers about a [`Socket`] are programmed: [`kernel`] stands in for
+//! getsockopt(2) and getsockname(2). No callback that a connection needs on its way allocates, so
+//! that the allocations of the module can be counted.
+
+mod callbacks;
+mod connection;
+pub mod kernel;
+mod listener;
+pub mod log;
+mod metrics;
+
+pub use connection::{Address, Connection};
+pub use envoy_proxy_dynamic_modules_rust_sdk::abi::{
+    envoy_dynamic_module_type_address_type as AddressType,
+    envoy_dynamic_module_type_on_listener_filter_status as Status,
+};
+pub use kernel::Socket;
+pub use listener::Listener;

@@ -1,0 +1,263 @@
+//! How the destination of a kernel socket is recovered.
+
+use std::net::{TcpListener, TcpStream};
+
+use fake_host::kernel::{Answer, Question, sockaddr};
+use fake_host::{AddressType, Connection, Socket};
+
+use super::{
+    AT, AT_V6, Outcome, accept, address, closed, left, outcome, over, redirected, restored,
+    transparent,
+};
+
+#[test]
+fn with_no_options_does_what_the_built_in_filter_does() {
+    for (socket, at, expected) in [
+        (
+            redirected("10.2.0.2:80"),
+            AT,
+            restored("restored_redirect", "10.2.0.2:80"),
+        ),
+        (
+            redirected("0.0.0.0:0"),
+            AT,
+            restored("restored_redirect", "0.0.0.0:0"),
+        ),
+        (
+            redirected("[fd02::2]:65535"),
+            AT_V6,
+            restored("restored_redirect", "[fd02::2]:65535"),
+        ),
+        // The client connected to the listener itself.
+        (
+            redirected(AT),
+            AT,
+            outcome(&["unredirected"], Some(AT), None),
+        ),
+        (
+            redirected(AT_V6),
+            AT_V6,
+            outcome(&["unredirected"], Some(AT_V6), None),
+        ),
+        // The same address at another port, or the same port at another address, is another.
+        (
+            redirected("10.1.0.1:80"),
+            AT,
+            restored("restored_redirect", "10.1.0.1:80"),
+        ),
+        (
+            redirected("10.1.0.9:15001"),
+            AT,
+            restored("restored_redirect", "10.1.0.9:15001"),
+        ),
+        (
+            transparent("10.2.0.2:80"),
+            "10.2.0.2:80",
+            restored("restored_transparent", "10.2.0.2:80"),
+        ),
+        (
+            transparent("[fd02::2]:80"),
+            "[fd02::2]:80",
+            restored("restored_transparent", "[fd02::2]:80"),
+        ),
+        // Bound to one address, Envoy shows that.
+        (
+            transparent("10.2.0.2:80"),
+            AT,
+            restored("restored_transparent", "10.2.0.2:80"),
+        ),
+        // An IPv4 client of a dual-stack listener.
+        (
+            transparent("[::ffff:10.2.0.2]:80"),
+            "10.2.0.2:80",
+            restored("restored_transparent", "10.2.0.2:80"),
+        ),
+        (
+            redirected("10.2.0.2:80").with(
+                Question::ORIGINAL_DST,
+                Ok(sockaddr(address("[::ffff:10.2.0.2]:80"))[..16].into()),
+            ),
+            AT,
+            left("invalid_address"),
+        ),
+        // Before 1.39, Envoy aborts when a cluster meets a scope.
+        (
+            redirected("[fe80::a1%2]:80"),
+            AT_V6,
+            left("invalid_address"),
+        ),
+        (
+            transparent("[fe80::a1%2]:80"),
+            AT_V6,
+            left("invalid_address"),
+        ),
+        (Socket::untracked(), AT, left("unavailable")),
+        (Socket::untracked(), AT_V6, left("unavailable")),
+        // The other family's answer is for another connection.
+        (redirected("[fd02::2]:80"), AT, left("unavailable")),
+        (redirected("10.2.0.2:80"), AT_V6, left("unavailable")),
+    ] {
+        let mut connection = over(socket, at);
+        assert_eq!(accept("", &mut connection), expected);
+        assert_eq!(connection.hand_off(), None);
+        let remote = connection.remote.expect("a client").to_string();
+        assert!(
+            ["10.1.0.2:1000", "[fd01::2]:1000"].contains(&remote.as_str()),
+            "{remote}"
+        );
+    }
+}
+
+#[test]
+fn tproxy_is_told_from_redirect_with_connection_tracking_on() {
+    let socket = || {
+        transparent("10.2.0.2:80")
+            .with(Question::ORIGINAL_DST, Ok(sockaddr(address("10.2.0.2:80"))))
+    };
+    let mut connection = over(socket(), "10.2.0.2:80");
+    assert_eq!(
+        accept("", &mut connection),
+        restored("restored_transparent", "10.2.0.2:80")
+    );
+    // DNAT behind a transparent listener: connection tracking knows the first destination.
+    let dnat = || socket().with(Question::ORIGINAL_DST, Ok(sockaddr(address("10.9.0.9:90"))));
+    for (options, expected) in [
+        ("", restored("restored_redirect", "10.9.0.9:90")),
+        (
+            r#"{ "recovery_methods": ["SO_ORIGINAL_DST"] }"#,
+            restored("restored_redirect", "10.9.0.9:90"),
+        ),
+        (
+            r#"{ "recovery_methods": ["TRANSPARENT", "SO_ORIGINAL_DST"] }"#,
+            restored("restored_transparent", "10.2.0.2:80"),
+        ),
+        (
+            r#"{ "recovery_methods": ["TRANSPARENT"] }"#,
+            restored("restored_transparent", "10.2.0.2:80"),
+        ),
+    ] {
+        assert_eq!(
+            accept(options, &mut over(dnat(), "10.2.0.2:80")),
+            expected,
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn methods_that_are_not_listed_are_not_asked() {
+    for (method, socket, question) in [
+        (
+            "TRANSPARENT",
+            redirected("10.2.0.2:80"),
+            Question::ORIGINAL_DST,
+        ),
+        (
+            "SO_ORIGINAL_DST",
+            transparent("10.2.0.2:80"),
+            Question::Name,
+        ),
+    ] {
+        let mut connection = over(socket, AT);
+        let options = format!(r#"{{ "recovery_methods": [{method:?}] }}"#);
+        assert_eq!(accept(&options, &mut connection), left("unavailable"));
+        let (_, socket) = connection.socket().expect("a socket");
+        assert!(!socket.asked().contains(&question), "{:?}", socket.asked());
+    }
+}
+
+#[test]
+fn a_redirected_connection_costs_one_question() {
+    for (socket, at, question) in [
+        (redirected("10.2.0.2:80"), AT, Question::ORIGINAL_DST),
+        (
+            redirected("[fd02::2]:80"),
+            AT_V6,
+            Question::IPV6_ORIGINAL_DST,
+        ),
+    ] {
+        let mut connection = over(socket, at);
+        accept("", &mut connection);
+        assert_eq!(connection.socket().expect("a socket").1.asked(), [question]);
+    }
+}
+
+#[test]
+fn what_is_no_address_is_invalid() {
+    let good = sockaddr(address("10.2.0.2:80"));
+    let as_family = |family: u8| [&[family], &good[1..]].concat();
+    let answers: [Answer; 5] = [
+        Ok(Vec::new()),
+        Ok(good[..15].into()),
+        Ok(as_family(libc::AF_INET6 as u8)),
+        Ok(as_family(libc::AF_UNIX as u8)),
+        Ok(as_family(0)),
+    ];
+    for answer in answers {
+        for (options, expected) in [
+            ("", left("invalid_address")),
+            (
+                r#"{ "unrecovered_connections": "CLOSE" }"#,
+                closed("invalid_address"),
+            ),
+        ] {
+            let socket = Socket::untracked().with(Question::ORIGINAL_DST, answer.clone());
+            assert_eq!(
+                accept(options, &mut over(socket, AT)),
+                expected,
+                "{answer:?}"
+            );
+            let socket = transparent("10.2.0.2:80").with(Question::Name, answer.clone());
+            assert_eq!(
+                accept(options, &mut over(socket, AT)),
+                expected,
+                "{answer:?}"
+            );
+        }
+    }
+    for answer in [Ok([&good[..], &[0]].concat()), Err(libc::EBADF)] {
+        let socket = transparent("10.2.0.2:80").with(Question::Name, answer);
+        assert_eq!(accept("", &mut over(socket, AT)), left("invalid_address"));
+    }
+    let mut connection = over(redirected("10.2.0.2:80"), AT);
+    connection.refuses_addresses = true;
+    assert_eq!(accept("", &mut connection), left("invalid_address"));
+}
+
+#[test]
+fn other_sockets_are_left_alone() {
+    for mut connection in [
+        Connection::pipe(),
+        Connection::pipe().with_metadata(
+            "envoy.filters.listener.original_dst",
+            "local",
+            "10.2.0.2:80",
+        ),
+        Connection::pipe().restored_to(address("10.9.0.9:90")),
+        Connection::internal().of_type(AddressType::Unknown),
+    ] {
+        let before = connection.restored();
+        let Outcome {
+            counters,
+            restored,
+            closed,
+        } = accept("", &mut connection);
+        assert_eq!(counters, ["unavailable"]);
+        assert_eq!((restored, closed), (before, None));
+    }
+}
+
+#[test]
+fn a_real_socket_that_nobody_redirected() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let _client =
+        TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+    let (server, _) = listener.accept().expect("the connection");
+    let own = server.local_addr().expect("its address").to_string();
+    let found = accept("", &mut Connection::real(&server));
+    // With connection tracking on, it was meant for the listener.
+    assert!(
+        found == left("unavailable") || found == outcome(&["unredirected"], Some(&own), None),
+        "{found:?}"
+    );
+}

@@ -1,0 +1,216 @@
+//! What the filter tells: metadata, metrics and log lines.
+
+use std::thread;
+
+use fake_host::log::{self, Level};
+use fake_host::{Connection, Listener, Socket};
+
+use super::{AT, NAME, listener, over, redirected, transparent};
+
+/// One connection of each kind that can be.
+fn of_every_kind() -> [Connection; 6] {
+    [
+        over(redirected("10.2.0.2:80"), AT),
+        over(redirected("10.3.0.3:80"), AT),
+        over(redirected(AT), AT),
+        over(transparent("10.2.0.2:80"), AT),
+        over(Socket::untracked(), AT),
+        Connection::internal().with_metadata(NAME, "local", "nonsense"),
+    ]
+}
+
+const OPTIONS: &str = r#"{
+    "unredirected_connections": "IGNORE",
+    "destinations": { "deny": ["10.3.0.0/16"] },
+    "publish_metadata": true
+}"#;
+
+#[test]
+fn metadata() {
+    let listener = listener(OPTIONS);
+    let published: Vec<_> = of_every_kind()
+        .iter_mut()
+        .map(|connection| {
+            listener.accept(connection);
+            [
+                "verdict",
+                "method",
+                "destination",
+                "source",
+                "listener_address",
+            ]
+            .map(|key| {
+                connection
+                    .metadata("original_dst", key)
+                    .unwrap_or_else(|| "-".into())
+            })
+            .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        published,
+        [
+            "RESTORED SO_ORIGINAL_DST 10.2.0.2:80 10.1.0.2:1000 10.1.0.1:15001",
+            "DENIED SO_ORIGINAL_DST 10.3.0.3:80 10.1.0.2:1000 10.1.0.1:15001",
+            "UNREDIRECTED SO_ORIGINAL_DST 10.1.0.1:15001 10.1.0.2:1000 10.1.0.1:15001",
+            "RESTORED TRANSPARENT 10.2.0.2:80 10.1.0.2:1000 10.1.0.1:15001",
+            "UNAVAILABLE NONE - 10.1.0.2:1000 10.1.0.1:15001",
+            "INVALID NONE - - -",
+        ]
+    );
+}
+
+#[test]
+fn no_metadata_unasked() {
+    let mut connection = over(redirected("10.2.0.2:80"), AT);
+    listener("").accept(&mut connection);
+    assert_eq!(connection.metadata("original_dst", "verdict"), None);
+}
+
+#[test]
+fn metrics_have_their_prefix() {
+    for (options, prefix) in [("", ""), (r#"{ "stat_prefix": "a.b" }"#, "a.b.")] {
+        let listener = listener(options);
+        for counter in [
+            "restored_redirect",
+            "restored_transparent",
+            "restored_metadata",
+            "restored_filter_state",
+            "source_restored",
+            "unredirected",
+            "unavailable",
+            "denied",
+            "invalid_address",
+            "error",
+        ] {
+            let name = format!("{prefix}original_dst.{counter}");
+            assert_eq!(listener.counter(&name), Some(0), "{name}");
+        }
+        let gauge = format!("{prefix}original_dst.redirection_broken");
+        assert_eq!(listener.gauge(&gauge), Some(0));
+    }
+}
+
+/// Workers share a listener, and each connection is one increment.
+#[test]
+fn counters_add_up_to_the_connections() {
+    let listener = listener(OPTIONS);
+    let (workers, rounds) = (4, 50);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                log::show(Level::Off);
+                for _ in 0..rounds {
+                    for mut connection in of_every_kind() {
+                        listener.accept(&mut connection);
+                    }
+                }
+            });
+        }
+    });
+    let each = workers * rounds;
+    assert_eq!(
+        listener.counted(),
+        [
+            ("original_dst.restored_redirect", each),
+            ("original_dst.restored_transparent", each),
+            ("original_dst.unredirected", each),
+            ("original_dst.unavailable", each),
+            ("original_dst.denied", each),
+            ("original_dst.invalid_address", each),
+        ]
+    );
+}
+
+fn levels() -> Vec<Level> {
+    log::take().into_iter().map(|(level, _)| level).collect()
+}
+
+/// A line for each kind of trouble, and then no more for a second.
+#[test]
+fn the_log_is_not_flooded() {
+    let listener = listener(OPTIONS);
+    for _ in 0..10 {
+        for mut connection in of_every_kind() {
+            listener.accept(&mut connection);
+        }
+    }
+    let expected = [Level::Warn, Level::Warn, Level::Info, Level::Warn];
+    assert_eq!(
+        levels(),
+        expected,
+        "denied, unredirected, unavailable, invalid"
+    );
+    thread::sleep(std::time::Duration::from_millis(1010));
+    listener.accept(&mut over(redirected("10.3.0.3:80"), AT));
+    assert_eq!(
+        log::take(),
+        [(
+            Level::Warn,
+            "original_dst: connection from 10.1.0.2:1000 at 10.1.0.1:15001: destination \
+             10.3.0.3:80 by SO_ORIGINAL_DST: denied by the rules in destinations, closed (9 more \
+             like this not shown)"
+                .to_owned()
+        )]
+    );
+}
+
+#[test]
+fn the_log_follows_its_level() {
+    let lines = |level| {
+        log::show(level);
+        let listener = listener(OPTIONS);
+        for mut connection in of_every_kind() {
+            listener.accept(&mut connection);
+        }
+        levels().len()
+    };
+    assert_eq!(
+        [Level::Debug, Level::Info, Level::Warn, Level::Error].map(lines),
+        [6 + 4, 4, 3, 0]
+    );
+}
+
+/// The gauge, and what the log says at a change.
+fn accept_and_look(listener: &Listener, socket: Socket) -> (Option<u64>, Vec<(Level, String)>) {
+    listener.accept(&mut over(socket, AT));
+    let gauge = listener.gauge("original_dst.redirection_broken");
+    let mut log = log::take();
+    log.retain(|(_, line)| line.contains("redirection"));
+    (gauge, log)
+}
+
+#[test]
+fn the_loss_of_redirection_is_noticed_once() {
+    let listener = listener("");
+    for _ in 1..100 {
+        assert_eq!(
+            accept_and_look(&listener, Socket::untracked()),
+            (Some(0), vec![])
+        );
+    }
+    let (gauge, log) = accept_and_look(&listener, Socket::untracked());
+    assert_eq!(gauge, Some(1));
+    assert_eq!(log.len(), 1);
+    assert!(
+        log[0].0 == Level::Warn && log[0].1.contains("redirection is broken"),
+        "{log:?}"
+    );
+    assert_eq!(
+        accept_and_look(&listener, Socket::untracked()),
+        (Some(1), vec![])
+    );
+    // What is not of the kernel says nothing about redirection.
+    listener.accept(&mut Connection::internal());
+    listener.accept(&mut Connection::pipe());
+    assert_eq!(listener.gauge("original_dst.redirection_broken"), Some(1));
+    let again = "original_dst: redirection works again".to_owned();
+    assert_eq!(
+        accept_and_look(&listener, redirected("10.2.0.2:80")),
+        (Some(0), vec![(Level::Info, again)])
+    );
+    assert_eq!(
+        accept_and_look(&listener, redirected("10.2.0.2:80")),
+        (Some(0), vec![])
+    );
+}
