@@ -77,7 +77,10 @@ fn restores(lab: &Lab, file: &str, destinations: &[IpAddr], arrives_at: ArrivesA
         for to in destinations.iter().map(|ip| SocketAddr::new(*ip, PORT)) {
             let failure = tcp_ask(&lab.client, to).expect_err("no destination without the module");
             // A TPROXY socket has the destination as its local address, but Envoy asks for more.
-            assert!(failure.is_closed(), "{file} in {version:?}: {to}: {failure}");
+            assert!(
+                failure.is_closed(),
+                "{file} in {version:?}: {to}: {failure}"
+            );
         }
         drop(envoy);
     }
@@ -95,10 +98,19 @@ fn every_file_is_loaded_and_used() {
     let directory = workspace().join("envoy-configs");
     let files: BTreeSet<String> = fs::read_dir(&directory)
         .expect("the configs are there")
-        .map(|file| file.expect("readable").file_name().into_string().expect("UTF-8"))
+        .map(|file| {
+            file.expect("readable")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
         .filter(|name| name.ends_with(".yaml"))
         .collect();
-    assert_eq!(files, USED.map(str::to_owned).into(), "a file without a test, or the reverse");
+    assert_eq!(
+        files,
+        USED.map(str::to_owned).into(),
+        "a file without a test, or the reverse"
+    );
     for version in Version::under_test() {
         for file in &files {
             if let Err(log) = validate_file(version, &directory.join(file)) {
@@ -119,14 +131,24 @@ fn redirect() {
 fn tproxy() {
     let lab = Lab::new();
     lab.gateway.tproxy(To::Port(PORT), LISTENER);
-    restores(&lab, "tproxy.yaml", &[IPV4, IPV6].concat(), ArrivesAt::Destination);
+    restores(
+        &lab,
+        "tproxy.yaml",
+        &[IPV4, IPV6].concat(),
+        ArrivesAt::Destination,
+    );
 }
 
 #[test]
 fn dual_stack() {
     let lab = Lab::new();
     lab.gateway.redirect(To::Port(PORT), LISTENER);
-    restores(&lab, "dual-stack.yaml", &[IPV4, IPV6].concat(), ArrivesAt::Gateway);
+    restores(
+        &lab,
+        "dual-stack.yaml",
+        &[IPV4, IPV6].concat(),
+        ArrivesAt::Gateway,
+    );
 }
 
 #[test]
@@ -137,9 +159,13 @@ fn internal_listener() {
     for version in Version::under_test() {
         let config = with_access_log(load("internal-listener.yaml"));
         let envoy = start(&lab, version, config.clone());
-        for (port, restored) in [(15006, "restored_metadata"), (15007, "restored_filter_state")] {
+        for (port, restored) in [
+            (15006, "restored_metadata"),
+            (15007, "restored_filter_state"),
+        ] {
             let to = SocketAddr::new(GATEWAY_V4, port);
-            let answer = tcp_ask(&lab.client, to).unwrap_or_else(|f| panic!("{version:?}: {to}: {f}"));
+            let answer =
+                tcp_ask(&lab.client, to).unwrap_or_else(|f| panic!("{version:?}: {to}: {f}"));
             assert_eq!(answer.reached.local, destination, "{version:?}: {to}");
             assert_eq!(envoy.stat_sum(restored), Some(1), "{version:?}");
             if port == 15007 {
@@ -182,17 +208,35 @@ fn guarded_egress() {
             assert_eq!(answer.reached.local, allowed, "{version:?}");
             for (to, details) in [
                 (SocketAddr::new(UPSTREAM_V4, 6443), "original_dst_denied"),
-                (SocketAddr::from(([169, 254, 169, 254], 80)), "original_dst_denied"),
-                (SocketAddr::new(GATEWAY_V4, port), "original_dst_unredirected"),
+                (
+                    SocketAddr::from(([169, 254, 169, 254], 80)),
+                    "original_dst_denied",
+                ),
+                (
+                    SocketAddr::new(GATEWAY_V4, port),
+                    "original_dst_unredirected",
+                ),
             ] {
                 let failure = tcp_ask(&lab.client, to).expect_err("refused");
                 assert!(failure.is_closed(), "{version:?}: {to}: {failure}");
-                wait_output(&envoy, |line| line.contains(details), &format!("{to}: {details}"));
+                wait_output(
+                    &envoy,
+                    |line| line.contains(details),
+                    &format!("{to}: {details}"),
+                );
             }
             lab.gateway.flush();
         }
-        assert_eq!(envoy.stat_sum("original_dst.denied"), Some(4), "{version:?}");
-        assert_eq!(envoy.stat_sum("original_dst.unredirected"), Some(2), "{version:?}");
+        assert_eq!(
+            envoy.stat_sum("original_dst.denied"),
+            Some(4),
+            "{version:?}"
+        );
+        assert_eq!(
+            envoy.stat_sum("original_dst.unredirected"),
+            Some(2),
+            "{version:?}"
+        );
         // Envoy made no connection of what was refused.
         for listener in ["listener.0.0.0.0_15001", "listener.0.0.0.0_15002"] {
             let connections = envoy.stat(&format!("{listener}.downstream_cx_total"));
@@ -205,8 +249,10 @@ fn guarded_egress() {
 fn tproxy_behind_dnat() {
     let lab = Lab::new();
     let _upstream = Upstream::start(&lab.upstream, &[PORT]);
-    let (service, endpoint) =
-        (SocketAddr::new(NOBODY_V4, PORT), SocketAddr::new(UPSTREAM_V4, PORT));
+    let (service, endpoint) = (
+        SocketAddr::new(NOBODY_V4, PORT),
+        SocketAddr::new(UPSTREAM_V4, PORT),
+    );
     // A local process asks for the service; what is marked is routed back to this host, translated.
     lab.gateway.tproxy(To::Port(PORT), LISTENER);
     for rule in [
@@ -222,8 +268,16 @@ fn tproxy_behind_dnat() {
     for version in Version::under_test() {
         let envoy = start(&lab, version, load("tproxy-behind-dnat.yaml"));
         let answer = tcp_ask(&lab.gateway, service);
-        assert_eq!(answer.expect("an answer").reached.local, endpoint, "{version:?}");
-        assert_eq!(envoy.stat_sum("restored_transparent"), Some(1), "{version:?}");
+        assert_eq!(
+            answer.expect("an answer").reached.local,
+            endpoint,
+            "{version:?}"
+        );
+        assert_eq!(
+            envoy.stat_sum("restored_transparent"),
+            Some(1),
+            "{version:?}"
+        );
         drop(envoy);
 
         // In the usual order, connection tracking answers first, with the service.
@@ -232,7 +286,8 @@ fn tproxy_behind_dnat() {
         tcp_ask(&lab.gateway, service).expect_err("nobody has the service's address");
         let restored = service.to_string();
         envoy.wait_access_log(|log| {
-            log.iter().any(|entry| entry["downstream_local_address"] == restored)
+            log.iter()
+                .any(|entry| entry["downstream_local_address"] == restored)
         });
     }
 }
@@ -250,7 +305,10 @@ fn hand_off() {
             assert_eq!(answer.reached.local, to, "{version:?}");
             let client = answer.local.to_string();
             let log = envoy.wait_access_log(|log| entry(log, &client).is_some());
-            assert_eq!(entry(&log, &client).expect("waited for")["listener"], listener);
+            assert_eq!(
+                entry(&log, &client).expect("waited for")["listener"],
+                listener
+            );
         }
         let direct = tcp_ask(&lab.client, SocketAddr::new(GATEWAY_V4, LISTENER));
         assert!(direct.expect_err("refused").is_closed(), "{version:?}");
@@ -274,13 +332,29 @@ fn observed() {
         let audited = SocketAddr::from(([169, 254, 169, 254], PORT));
         let failure = tcp_ask(&lab.client, audited).expect_err("nobody has that address");
         assert_ne!(failure, Failure::Refused);
-        wait_output(&envoy, |line| line.starts_with("DENIED by SO_ORIGINAL_DST"), "the audit");
+        wait_output(
+            &envoy,
+            |line| line.starts_with("DENIED by SO_ORIGINAL_DST"),
+            "the audit",
+        );
         let stats = envoy.stats();
-        let named = |end: &str| stats.iter().find(|(name, _)| name.ends_with(end)).map(|(_, n)| *n);
-        assert_eq!(named(".egress.original_dst.restored_redirect"), Some(1), "{version:?}");
+        let named = |end: &str| {
+            stats
+                .iter()
+                .find(|(name, _)| name.ends_with(end))
+                .map(|(_, n)| *n)
+        };
+        assert_eq!(
+            named(".egress.original_dst.restored_redirect"),
+            Some(1),
+            "{version:?}"
+        );
         assert_eq!(named(".egress.original_dst.denied"), Some(1), "{version:?}");
         let prometheus = envoy.admin("/stats/prometheus");
-        assert!(prometheus.contains("_egress_original_dst_restored_redirect{"), "{prometheus}");
+        assert!(
+            prometheus.contains("_egress_original_dst_restored_redirect{"),
+            "{prometheus}"
+        );
     }
 }
 

@@ -41,7 +41,10 @@ fn getsockopt_calls(lab: &Lab, envoy: &Envoy) -> Vec<String> {
     kill(Pid::from_raw(strace.id() as i32), Signal::SIGINT).expect("signal our own child");
     strace.wait().expect("wait for our own child");
     let text = fs::read_to_string(trace.path()).expect("the trace");
-    text.lines().filter(|line| line.contains("(")).map(str::to_owned).collect()
+    text.lines()
+        .filter(|line| line.contains("("))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -60,12 +63,19 @@ fn one_call_for_a_redirected_connection() {
         let without = getsockopt_calls(&lab, &start(Listener::new("0.0.0.0:15001")));
         let envoy = start(Listener::new("0.0.0.0:15001").filter(module_filter(None)));
         let with = getsockopt_calls(&lab, &envoy);
-        assert_eq!(envoy.stat_sum("restored_redirect"), Some(CONNECTIONS as u64));
+        assert_eq!(
+            envoy.stat_sum("restored_redirect"),
+            Some(CONNECTIONS as u64)
+        );
         // strace of Debian 12 does not know the option's name.
         let is_original_dst =
             |call: &&String| call.contains("SOL_IP, 0x50") || call.contains("SO_ORIGINAL_DST");
         let asked = with.iter().filter(is_original_dst).count();
         assert_eq!(asked, CONNECTIONS, "{version}: {with:#?}");
-        assert_eq!(with.len(), without.len() + CONNECTIONS, "{version}: {with:#?}\n{without:#?}");
+        assert_eq!(
+            with.len(),
+            without.len() + CONNECTIONS,
+            "{version}: {with:#?}\n{without:#?}"
+        );
     }
 }

@@ -58,6 +58,10 @@ impl Stage {
     fn new(bench: Bench, placed: &[(Scenario, Ports)]) -> Self {
         let lab = Lab::new();
         traffic::addresses(&lab);
+        if bench == Bench::Shared {
+            // Also if the scenarios selected have no rule that would.
+            lab.gateway.track();
+        }
         let here = placed
             .iter()
             .filter(|(scenario, _)| stage(scenario) == bench);

@@ -59,6 +59,8 @@ pub enum How {
     HalfClose,
     /// A line, then a reset as soon as the answer is there.
     Reset,
+    /// Nothing but a reset.
+    EarlyReset,
     /// As `Tcp`, over Multipath TCP.
     Mptcp,
     /// Nothing: the connection never arrives.
@@ -91,6 +93,7 @@ impl Ask {
             How::Listen => client.connect(to).and_then(|mut stream| line(&mut stream)),
             How::HalfClose => half_close(&client, to),
             How::Reset => reset(&client, to),
+            How::EarlyReset => early_reset(&client, to),
             How::Mptcp => mptcp(host, to),
             How::Never => never(host, to),
             How::Pipe(_) => unreachable!("returned above"),
@@ -241,6 +244,11 @@ fn pipe(host: &Netns, path: &str, bytes: &[u8]) -> Result<String, Failure> {
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.write_all(&[bytes, LINE].concat())?;
     line(&mut stream)
+}
+
+fn early_reset(client: &Client, to: SocketAddr) -> Result<String, Failure> {
+    client::reset(client.connect(to)?)?;
+    Ok("reset".to_owned())
 }
 
 fn mptcp(host: &Netns, to: SocketAddr) -> Result<String, Failure> {

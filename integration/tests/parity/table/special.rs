@@ -26,7 +26,8 @@ fn clients() -> Vec<Scenario> {
         .with(|listener| listener.field("listener_filters_timeout", json!("0.1s")))
         .restored(),
         says("the client half-closes at once", How::HalfClose).restored(),
-        says("the client resets", How::Reset).restored(),
+        says("the client resets after the answer", How::Reset).restored(),
+        says("the client resets at once", How::EarlyReset).restored_in_vain("="),
     ]
 }
 

@@ -1,0 +1,19 @@
+//! What is fuzzed. Each target takes any bytes, and panics if what it is about does not hold.
+
+mod address;
+mod hostile;
+mod options;
+mod rules;
+mod socket;
+
+/// A target's name, which is that of its corpus, and what runs it.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 5] = [
+    ("address", address::run),
+    ("hostile", hostile::run),
+    ("options", options::run),
+    ("rules", rules::run),
+    ("socket", socket::run),
+];
