@@ -9,11 +9,11 @@ use crate::{EnvoyListenerFilterConfigImpl, EnvoyListenerFilterImpl};
 
 /// A counter that [`EnvoyListenerFilterConfig::define_counter`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnvoyCounterId(pub usize);
+pub struct EnvoyCounterId(pub(crate) usize);
 
 /// A gauge that [`EnvoyListenerFilterConfig::define_gauge`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnvoyGaugeId(pub usize);
+pub struct EnvoyGaugeId(pub(crate) usize);
 
 /// Called once when the library is loaded; `false` refuses to be loaded.
 pub type ProgramInitFunction = fn() -> bool;
