@@ -69,19 +69,14 @@ impl Filter {
 
     /// What the options say about a destination.
     fn judge(&self, found: &OriginalDst) -> (Verdict, Action) {
-        let verdict = if self.is_unredirected(found) {
-            Verdict::Unredirected
-        } else {
-            Verdict::Restored(found.method)
-        };
-        match (verdict, self.config.unredirected_connections) {
-            (Verdict::Unredirected, UnredirectedConnections::Ignore) => {
-                return (verdict, Action::Leave);
+        let mut verdict = Verdict::Restored(found.method);
+        if self.is_unredirected(found) {
+            verdict = Verdict::Unredirected;
+            match self.config.unredirected_connections {
+                UnredirectedConnections::Restore => {}
+                UnredirectedConnections::Ignore => return (verdict, Action::Leave),
+                UnredirectedConnections::Close => return (verdict, Action::Close),
             }
-            (Verdict::Unredirected, UnredirectedConnections::Close) => {
-                return (verdict, Action::Close);
-            }
-            _ => {}
         }
         match &self.config.destinations {
             Some(rules) if !rules.allow(found.address) => {

@@ -92,10 +92,13 @@ fn ask_address(
     // SAFETY: all zeros is a value of this plain struct, and so is whatever the kernel wrote.
     let answer = unsafe { answer.assume_init() };
     // An answer that is longer than the room was cut, and is of another kind than expected.
-    let length = (length as usize <= size).then_some(length as usize);
-    length
-        .and_then(|length| socket_addr(&answer, length))
-        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let length = length as usize;
+    let address = if length <= size {
+        socket_addr(&answer, length)
+    } else {
+        None
+    };
+    address.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Reads what the kernel answered. A v4-mapped address is the IPv4 address that it stands for.
