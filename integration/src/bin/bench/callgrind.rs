@@ -37,12 +37,12 @@ pub fn instructions_per_connection(
         .start();
     connect(lab, WARM_UP);
     control(&envoy, "--zero");
-    let mut counts = [FEW, MANY].into_iter().zip(1..).map(|(connections, dump)| {
+    let count = |connections, dump| {
         connect(lab, connections);
         control(&envoy, "--dump");
-        total(&output.with_extension(dump.to_string()))
-    });
-    let (few, many) = (counts.next().unwrap_or(0), counts.next().unwrap_or(0));
+        total(&output.with_extension(dump))
+    };
+    let (few, many) = (count(FEW, "1"), count(MANY, "2"));
     (many as f64 - few as f64) / f64::from(MANY - FEW)
 }
 
