@@ -1,6 +1,7 @@
 //! A real Envoy in a namespace.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 use std::thread;
@@ -121,18 +122,24 @@ impl Envoy {
     /// # Panics
     /// With the entries there are, if they are not as wanted after 5 seconds.
     pub fn wait_access_log(&self, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let deadline = Instant::now() + WAIT_TIMEOUT;
-        loop {
-            let entries = self.access_log();
-            if wanted(&entries) {
-                return entries;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "not the access log wanted: {entries:#?}"
-            );
-            thread::sleep(POLL);
-        }
+        wait_for(
+            "the entries wanted",
+            || self.access_log(),
+            |log| wanted(log),
+        )
+    }
+
+    /// Waits until a line of [`Envoy::output`] is as wanted, blanks at its end aside; `what` says
+    /// in words what is waited for.
+    ///
+    /// # Panics
+    /// With the lines there are, if none is as wanted after 5 seconds.
+    pub fn wait_output(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        wait_for(
+            what,
+            || self.output(),
+            |output| output.lines().any(|line| wanted(line.trim_end())),
+        );
     }
 
     /// Ends it as an operator does, by SIGTERM, and returns how it ended.
@@ -180,6 +187,22 @@ impl Envoy {
             200 => Ok(body),
             status => Err(format!("{status}: {body}")),
         }
+    }
+}
+
+/// Reads until it is as wanted.
+fn wait_for<T: Debug>(what: &str, read: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
+    let deadline = Instant::now() + WAIT_TIMEOUT;
+    loop {
+        let found = read();
+        if wanted(&found) {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "not in the access log: {what}: {found:#?}"
+        );
+        thread::sleep(POLL);
     }
 }
 

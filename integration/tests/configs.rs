@@ -219,11 +219,8 @@ fn guarded_egress() {
             ] {
                 let failure = tcp_ask(&lab.client, to).expect_err("refused");
                 assert!(failure.is_closed(), "{version:?}: {to}: {failure}");
-                wait_output(
-                    &envoy,
-                    |line| line.contains(details),
-                    &format!("{to}: {details}"),
-                );
+                let what = format!("{to}: {details}");
+                envoy.wait_output(&what, |line| line.contains(details));
             }
             lab.gateway.flush();
         }
@@ -328,15 +325,13 @@ fn observed() {
         let line = format!(
             "RESTORED by SO_ORIGINAL_DST: {client} asked for {to} at {GATEWAY_V4}:{LISTENER}"
         );
-        wait_output(&envoy, |logged| logged == line, &line);
+        envoy.wait_output(&line, |logged| logged == line);
         let audited = SocketAddr::from(([169, 254, 169, 254], PORT));
         let failure = tcp_ask(&lab.client, audited).expect_err("nobody has that address");
         assert_ne!(failure, Failure::Refused);
-        wait_output(
-            &envoy,
-            |line| line.starts_with("DENIED by SO_ORIGINAL_DST"),
-            "the audit",
-        );
+        envoy.wait_output("the audit", |line| {
+            line.starts_with("DENIED by SO_ORIGINAL_DST")
+        });
         let stats = envoy.stats();
         let named = |end: &str| {
             stats
@@ -356,15 +351,4 @@ fn observed() {
             "{prometheus}"
         );
     }
-}
-
-/// Waits for a line of the config's own access log.
-fn wait_output(envoy: &Envoy, wanted: impl Fn(&str) -> bool, what: &str) {
-    for _ in 0..250 {
-        if envoy.output().lines().any(|line| wanted(line.trim_end())) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("not in the access log: {what}\n{}", envoy.output());
 }
