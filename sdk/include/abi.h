@@ -132,13 +132,11 @@ bool envoy_dynamic_module_callback_listener_filter_get_filter_state(
     envoy_dynamic_module_type_listener_filter_envoy_ptr filter,
     envoy_dynamic_module_type_module_buffer key, envoy_dynamic_module_type_envoy_buffer* value);
 
-/* ---- Callbacks that are found by their names at run time ---- */
+bool envoy_dynamic_module_callback_log_enabled(envoy_dynamic_module_type_log_level level);
+void envoy_dynamic_module_callback_log(envoy_dynamic_module_type_log_level level,
+                                       envoy_dynamic_module_type_module_buffer message);
 
-/* In every version. Code that logs can do without them, and so runs without Envoy in tests. */
-typedef bool (*envoy_dynamic_module_callback_log_enabled)(
-    envoy_dynamic_module_type_log_level level);
-typedef void (*envoy_dynamic_module_callback_log)(envoy_dynamic_module_type_log_level level,
-                                                  envoy_dynamic_module_type_module_buffer message);
+/* ---- Callbacks that only some versions have, found by their names at run time ---- */
 
 /* 1.40: log() with the place that the line comes from. */
 typedef void (*envoy_dynamic_module_callback_log_v2)(

@@ -86,6 +86,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         unsafe { abi::envoy_dynamic_module_callback_listener_filter_get_address_type(self.0) }
     }
 
+    #[inline]
     fn get_socket_fd(&self) -> Option<i32> {
         // SAFETY: `new` vouches for the pointer.
         let fd =
@@ -93,10 +94,12 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         (fd >= 0).then_some(fd as i32)
     }
 
+    #[inline]
     fn get_local_address(&self) -> Option<(&[u8], u16)> {
         self.address(abi::envoy_dynamic_module_callback_listener_filter_get_local_address)
     }
 
+    #[inline]
     fn get_direct_local_address(&self) -> Option<(&[u8], u16)> {
         self.address(abi::envoy_dynamic_module_callback_listener_filter_get_direct_local_address)
     }
@@ -105,6 +108,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         self.address(abi::envoy_dynamic_module_callback_listener_filter_get_remote_address)
     }
 
+    #[inline]
     fn is_local_address_restored(&self) -> bool {
         // SAFETY: `new` vouches for the pointer.
         unsafe {
@@ -112,6 +116,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         }
     }
 
+    #[inline]
     fn restore_local_address(&mut self, address: &[u8], port: u16, is_ipv6: bool) -> bool {
         if is_ipv6 && address.contains(&b'%') && !Host::get().survives_scopes {
             return false;
@@ -185,6 +190,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         unsafe { borrow(value) }.filter(|_| found)
     }
 
+    #[inline]
     fn increment_counter(&self, id: EnvoyCounterId, value: u64) {
         // An id that `define_counter` gave cannot fail, and no connection should, for a number.
         // SAFETY: `new` vouches for the pointer.

@@ -6,12 +6,9 @@ use std::sync::OnceLock;
 
 use crate::abi;
 
-/// The callbacks that are found by their names: those that only some versions of Envoy export, and
-/// those that the module can do without.
+/// The callbacks that only some versions of Envoy export, found by their names.
 pub(crate) struct Host {
     pub(crate) abi_version: &'static CStr,
-    pub(crate) log_enabled: abi::envoy_dynamic_module_callback_log_enabled,
-    pub(crate) log: abi::envoy_dynamic_module_callback_log,
     pub(crate) log_v2: abi::envoy_dynamic_module_callback_log_v2,
     pub(crate) get_filter_state_typed:
         abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
@@ -32,14 +29,8 @@ impl Host {
     fn detect() -> Self {
         // SAFETY: a null pointer is `None`; behind any other is a function of this signature, which
         // Envoy's ABI fixes for the name.
-        let (log_enabled, log, log_v2, get_filter_state_typed) = unsafe {
+        let (log_v2, get_filter_state_typed) = unsafe {
             (
-                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_enabled>(
-                    symbol(c"envoy_dynamic_module_callback_log_enabled"),
-                ),
-                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log>(symbol(
-                    c"envoy_dynamic_module_callback_log",
-                )),
                 mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(symbol(
                     c"envoy_dynamic_module_callback_log_v2",
                 )),
@@ -60,8 +51,6 @@ impl Host {
                 // 1.37.0 asks for the hash of its own header, and loads nothing else.
                 c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f"
             },
-            log_enabled,
-            log,
             log_v2,
             get_filter_state_typed,
             survives_scopes: has(

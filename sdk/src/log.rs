@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::abi::envoy_dynamic_module_type_log_level as Level;
+use crate::abi::{self, envoy_dynamic_module_type_log_level as Level};
 use crate::buffer::lend;
 use crate::host::Host;
 
 /// Whether Envoy writes lines of this level.
+#[inline]
 pub fn enabled(level: Level) -> bool {
     // SAFETY: callable at any time, on any thread.
-    Host::get()
-        .log_enabled
-        .is_some_and(|log_enabled| unsafe { log_enabled(level) })
+    unsafe { abi::envoy_dynamic_module_callback_log_enabled(level) }
 }
 
 /// Writes a line; Envoy 1.40 shows the place it comes from as well. Use the macros, which format
@@ -21,13 +20,12 @@ pub fn write(level: Level, file: &str, line: u32, message: fmt::Arguments<'_>) {
     let text = message
         .as_str()
         .map_or_else(|| Cow::from(message.to_string()), Cow::from);
-    let host = Host::get();
-    if let Some(log) = host.log_v2 {
+    if let Some(log) = Host::get().log_v2 {
         // SAFETY: Envoy reads the two texts during the call only.
         unsafe { log(level, lend(&text), lend(file), line) };
-    } else if let Some(log) = host.log {
+    } else {
         // SAFETY: as above.
-        unsafe { log(level, lend(&text)) };
+        unsafe { abi::envoy_dynamic_module_callback_log(level, lend(&text)) };
     }
 }
 

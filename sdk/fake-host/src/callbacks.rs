@@ -13,6 +13,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::abi::{
 
 use crate::connection::{Address, Connection};
 use crate::listener::Filter;
+use crate::log;
 use crate::metrics::{Metric, Metrics};
 
 /// Defines callbacks, each with the signature that the header declares for its name.
@@ -22,6 +23,7 @@ macro_rules! callbacks {
     )*) => {$(
         // SAFETY: the name and the signature are the ABI's.
         #[unsafe(no_mangle)]
+        #[allow(unused_unsafe)] // Some bodies take no pointer.
         unsafe extern "C" fn $name($($argument: $kind),*) $(-> $answer)? {
             // SAFETY: the pointer is the one that the running hook got from this crate, the texts
             // are the module's for this call, and the out-parameters are writable.
@@ -33,6 +35,14 @@ macro_rules! callbacks {
 }
 
 callbacks! {
+    fn envoy_dynamic_module_callback_log_enabled(level: log::Level) -> bool {
+        log::is_shown(level)
+    }
+
+    fn envoy_dynamic_module_callback_log(level: log::Level, message: ModuleBuffer) {
+        log::write(level, borrow(&message))
+    }
+
     fn envoy_dynamic_module_callback_listener_filter_config_define_counter(
         config: ConfigPtr, name: ModuleBuffer, id: *mut usize
     ) -> MetricsResult {
