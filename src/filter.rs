@@ -68,6 +68,7 @@ impl Filter {
     }
 
     /// What the options say about a destination.
+    #[inline]
     fn judge(&self, found: &OriginalDst) -> (Verdict, Action) {
         let mut verdict = Verdict::Restored(found.method);
         if self.is_unredirected(found) {
@@ -79,7 +80,7 @@ impl Filter {
             }
         }
         match &self.config.destinations {
-            Some(rules) if !rules.allow(found.address) => {
+            Some(rules) if !rules.allow(found.address.into()) => {
                 let action = match rules.on_denied {
                     OnDenied::Close => Action::Close,
                     OnDenied::Ignore => Action::Leave,
@@ -97,7 +98,7 @@ impl Filter {
         found.is_listener
             || found.method == Method::Transparent
                 && self.config.listener_ports.contains(&found.address.port())
-                && recover::is_own_address(&found.address)
+                && recover::is_own_address(found.address)
     }
 
     /// What the options say about a connection without a destination.
@@ -109,37 +110,33 @@ impl Filter {
     }
 
     /// Restores the local address; `false` if Envoy does not take it.
-    fn restore(
-        &self,
-        envoy: &mut impl EnvoyListenerFilter,
-        found: &OriginalDst,
-        was_restored: bool,
-    ) -> bool {
-        let address = &found.address;
-        let ip = IpText::new(address);
-        if !envoy.restore_local_address(ip.as_bytes(), address.port(), address.is_ipv6()) {
+    fn restore(&self, envoy: &mut impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
+        // Envoy would hand a connection that was handed over once to the same listener, again and
+        // again, until its stack ends.
+        let hand_off = match self.config.hand_off {
+            Some(true) if envoy.is_local_address_restored() || self.is_unredirected(found) => None,
+            hand_off => hand_off,
+        };
+        let (address, mut text) = (found.address, IpText::default());
+        let ip = text.format(address);
+        if !envoy.restore_local_address(ip, address.port(), address.is_ipv6()) {
             return false;
         }
-        match self.config.hand_off {
-            Some(false) => envoy.use_original_dst(false),
-            // Envoy would hand a connection that was handed over once to the same listener, again
-            // and again, until its stack ends.
-            Some(true) if !was_restored && !self.is_unredirected(found) => {
-                envoy.use_original_dst(true);
-            }
-            _ => {}
+        if let Some(enabled) = hand_off {
+            envoy.use_original_dst(enabled);
         }
         true
     }
 
     /// Restores the client's address, where an internal connection brought one along.
+    #[cold]
     fn restore_source(&self, envoy: &mut impl EnvoyListenerFilter) {
         let is_restored = match recover::source(envoy) {
             Source::Absent => return,
             Source::Invalid => false,
             Source::Address(source) => {
-                let ip = IpText::new(&source);
-                envoy.set_remote_address(ip.as_bytes(), source.port(), source.is_ipv6())
+                let mut text = IpText::default();
+                envoy.set_remote_address(text.format(source), source.port(), source.is_ipv6())
             }
         };
         if is_restored {
@@ -179,7 +176,6 @@ impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
 
 impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
     fn on_accept(&self, envoy: &mut ELF) -> Status {
-        let was_restored = self.config.hand_off == Some(true) && envoy.is_local_address_restored();
         let found = recover::original_dst(envoy, &self.config.recovery_methods);
         if recover::is_internal(&found) {
             self.restore_source(envoy);
@@ -190,7 +186,7 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
             Err(_) => (Verdict::Unavailable, self.without_destination()),
         };
         if let (Ok(found), Action::Restore) = (&found, action)
-            && !self.restore(envoy, found, was_restored)
+            && !self.restore(envoy, found)
         {
             (verdict, action) = (Verdict::Invalid, self.without_destination());
         }
@@ -234,6 +230,7 @@ impl Verdict {
     }
 }
 
+#[cold]
 fn close(envoy: &mut impl EnvoyListenerFilter, details: &str) {
     envoy.set_downstream_transport_failure_reason(details);
     envoy.close_socket(details);

@@ -5,11 +5,10 @@ mod kernel;
 #[allow(unsafe_code)]
 mod socket;
 
-use std::net::SocketAddr;
-
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
+use crate::address::Address;
 use crate::config::RecoveryMethod;
 
 pub use internal::{Source, source};
@@ -33,7 +32,7 @@ pub struct OriginalDst {
     /// How it was recovered.
     pub method: Method,
     /// The address.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Whether it is the listener's own: somebody connected to the listener, and nobody redirected
     /// the connection.
     pub is_listener: bool,
@@ -82,6 +81,7 @@ pub fn is_internal(found: &Result<OriginalDst, Unrecovered>) -> bool {
 ///
 /// # Errors
 /// Why no destination was found.
+#[inline]
 pub fn original_dst(
     envoy: &impl EnvoyListenerFilter,
     methods: &[RecoveryMethod],
@@ -89,9 +89,15 @@ pub fn original_dst(
     // What a kernel socket has is asked for before its type, which is then known as well.
     match (envoy.get_socket_fd(), envoy.get_local_address()) {
         (Some(fd), Some(local)) => kernel::original_dst(envoy, fd, local, methods),
-        _ => match envoy.get_address_type() {
-            AddressType::EnvoyInternal => internal::original_dst(envoy),
-            _ => Err(Unrecovered::NoAddress),
-        },
+        _ => of_another_kind(envoy),
+    }
+}
+
+/// Not of a kernel socket with an IP address.
+#[cold]
+fn of_another_kind(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
+    match envoy.get_address_type() {
+        AddressType::EnvoyInternal => internal::original_dst(envoy),
+        _ => Err(Unrecovered::NoAddress),
     }
 }

@@ -54,6 +54,20 @@ impl Report {
         if self.publish_metadata {
             metadata::publish(envoy, found, verdict);
         }
+        if !matches!(verdict, Verdict::Restored(_)) {
+            self.exception(envoy, found, verdict, action);
+        }
+    }
+
+    /// A connection was not simply restored.
+    #[cold]
+    fn exception(
+        &self,
+        envoy: &impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+        verdict: Verdict,
+        action: Action,
+    ) {
         let throttle = match verdict {
             Verdict::Restored(_) => return,
             Verdict::Unredirected if action == Action::Restore => return,

@@ -6,14 +6,11 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 };
 
 use crate::filter::Verdict;
-use crate::recover::Method;
 
 /// The filter's metrics in Envoy.
 pub struct Stats {
-    restored_redirect: EnvoyCounterId,
-    restored_transparent: EnvoyCounterId,
-    restored_metadata: EnvoyCounterId,
-    restored_filter_state: EnvoyCounterId,
+    /// By [`Method`].
+    restored: [EnvoyCounterId; 4],
     source_restored: EnvoyCounterId,
     unredirected: EnvoyCounterId,
     unavailable: EnvoyCounterId,
@@ -36,10 +33,12 @@ impl Stats {
         let name = |stat: &str| format!("{prefix}{dot}original_dst.{stat}");
         let mut counter = |stat| envoy.define_counter(&name(stat));
         Ok(Self {
-            restored_redirect: counter("restored_redirect")?,
-            restored_transparent: counter("restored_transparent")?,
-            restored_metadata: counter("restored_metadata")?,
-            restored_filter_state: counter("restored_filter_state")?,
+            restored: [
+                counter("restored_redirect")?,
+                counter("restored_transparent")?,
+                counter("restored_metadata")?,
+                counter("restored_filter_state")?,
+            ],
             source_restored: counter("source_restored")?,
             unredirected: counter("unredirected")?,
             unavailable: counter("unavailable")?,
@@ -54,16 +53,21 @@ impl Stats {
     #[inline]
     pub fn count(&self, envoy: &impl EnvoyListenerFilter, verdict: Verdict) {
         let counter = match verdict {
-            Verdict::Restored(Method::SoOriginalDst) => self.restored_redirect,
-            Verdict::Restored(Method::Transparent) => self.restored_transparent,
-            Verdict::Restored(Method::Metadata) => self.restored_metadata,
-            Verdict::Restored(Method::FilterState) => self.restored_filter_state,
+            Verdict::Restored(method) => self.restored[method as usize],
+            _ => self.exception(verdict),
+        };
+        envoy.increment_counter(counter, 1);
+    }
+
+    #[cold]
+    fn exception(&self, verdict: Verdict) -> EnvoyCounterId {
+        match verdict {
+            Verdict::Restored(method) => self.restored[method as usize],
             Verdict::Unredirected => self.unredirected,
             Verdict::Denied => self.denied,
             Verdict::Unavailable => self.unavailable,
             Verdict::Invalid => self.invalid_address,
-        };
-        envoy.increment_counter(counter, 1);
+        }
     }
 
     /// Counts a source address that was restored.

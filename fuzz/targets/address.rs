@@ -24,14 +24,15 @@ pub fn run(input: &[u8]) {
             .expect("std's form");
         assert_eq!(
             (plain.ip().to_canonical(), plain.port()),
-            (address.ip(), address.port())
+            (SocketAddr::from(address).ip(), address.port())
         );
     }
-    let ip = IpText::new(&address);
-    let ip = str::from_utf8(ip.as_bytes()).expect("ASCII");
-    let written = match address {
-        SocketAddr::V4(_) => format!("{ip}:{}", address.port()),
-        SocketAddr::V6(_) => format!("[{ip}]:{}", address.port()),
+    let mut ip = IpText::default();
+    let ip = str::from_utf8(ip.format(address)).expect("ASCII");
+    let written = if address.is_ipv6() {
+        format!("[{ip}]:{}", address.port())
+    } else {
+        format!("{ip}:{}", address.port())
     };
     assert_eq!(
         parse(written.as_bytes(), find_interface),

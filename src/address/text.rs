@@ -1,59 +1,62 @@
 //! The text of an IP address.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+
+use super::Address;
 
 /// The longest text is that of an IPv6 address (39 bytes) with `%` and a scope (10 digits).
 const CAPACITY: usize = 56;
 
-/// Each octet in decimal, with a dot behind it.
-static OCTETS: [[u8; 4]; 256] = octets();
+/// Each octet in decimal with a dot behind it, and the length of that.
+static OCTETS: [([u8; 4], u8); 256] = octets();
 
-/// An IP address as Envoy takes it: without brackets, and with its scope as a number. It lives on
-/// the stack.
+/// Room on the stack for the text of an IP address.
 pub struct IpText {
     bytes: [u8; CAPACITY],
     length: usize,
 }
 
-impl IpText {
-    /// The text of an address' IP.
-    pub fn new(address: &SocketAddr) -> Self {
-        let mut text = Self {
+impl Default for IpText {
+    #[inline]
+    fn default() -> Self {
+        Self {
             bytes: [0; CAPACITY],
             length: 0,
-        };
-        match address {
-            SocketAddr::V4(address) => text.push_ipv4(*address.ip()),
-            SocketAddr::V6(address) => {
-                text.push_ipv6(*address.ip());
-                if address.scope_id() != 0 {
-                    text.push(b'%');
-                    text.push_decimal(address.scope_id());
-                }
-            }
         }
-        text
+    }
+}
+
+impl IpText {
+    /// The IP of an address as Envoy takes it: without brackets, and with its scope as a number.
+    #[inline]
+    pub fn format(&mut self, address: Address) -> &[u8] {
+        self.length = 0;
+        match address.ipv4_bits() {
+            Some(ip) => self.push_ipv4(Ipv4Addr::from_bits(ip)),
+            None => self.push_ipv6(Ipv6Addr::from_bits(address.ip), address.scope_id),
+        }
+        &self.bytes[..self.length.min(CAPACITY)]
     }
 
-    /// The text.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-
+    #[inline]
     fn push_ipv4(&mut self, ip: Ipv4Addr) {
+        let mut length = 0;
         for octet in ip.octets() {
             // Four bytes each time, however many count: a copy of fixed size is one instruction.
-            if let Some(free) = self.bytes.get_mut(self.length..self.length + 4) {
-                free.copy_from_slice(&OCTETS[usize::from(octet)]);
-                self.length += 2 + usize::from(octet > 9) + usize::from(octet > 99);
+            if let Some(free) = self.bytes.get_mut(length..length + 4) {
+                let (digits, count) = &OCTETS[usize::from(octet)];
+                free.copy_from_slice(digits);
+                length += usize::from(*count);
             }
         }
-        self.length -= 1;
+        // Without the last dot.
+        self.length = length - 1;
     }
 
     /// Groups in hexadecimal, the longest run of zero groups as `::` (RFC 5952).
-    fn push_ipv6(&mut self, ip: Ipv6Addr) {
+    #[inline(never)]
+    fn push_ipv6(&mut self, ip: Ipv6Addr, scope_id: u32) {
         let groups = ip.segments();
         let zeros = longest_zero_run(&groups);
         for (index, group) in groups.into_iter().enumerate() {
@@ -68,6 +71,10 @@ impl IpText {
                 self.push(b':');
             }
             self.push_hexadecimal(group);
+        }
+        if scope_id != 0 {
+            self.push(b'%');
+            self.push_decimal(scope_id);
         }
     }
 
@@ -106,21 +113,22 @@ fn longest_zero_run(groups: &[u16; 8]) -> Range<usize> {
     if longest.len() > 1 { longest } else { 0..0 }
 }
 
-const fn octets() -> [[u8; 4]; 256] {
-    let mut octets = [[b'.'; 4]; 256];
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut octets = [([b'.'; 4], 0); 256];
     let mut number = 0;
     while number < octets.len() {
         let (hundreds, tens, units) = (number / 100, number / 10 % 10, number % 10);
-        let mut length = 0;
+        let (digits, length) = &mut octets[number];
         if number > 99 {
-            octets[number][length] = b'0' + hundreds as u8;
-            length += 1;
+            digits[*length as usize] = b'0' + hundreds as u8;
+            *length += 1;
         }
         if number > 9 {
-            octets[number][length] = b'0' + tens as u8;
-            length += 1;
+            digits[*length as usize] = b'0' + tens as u8;
+            *length += 1;
         }
-        octets[number][length] = b'0' + units as u8;
+        digits[*length as usize] = b'0' + units as u8;
+        *length += 2;
         number += 1;
     }
     octets

@@ -3,12 +3,10 @@
 //!
 //! Keys: Envoy's documentation of its `original_dst` listener filter.
 
-use std::net::SocketAddr;
-
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
 use super::{Method, OriginalDst, Unrecovered, socket};
-use crate::address;
+use crate::address::{self, Address};
 
 const NAMESPACE: &str = "envoy.filters.listener.original_dst";
 const LOCAL: &str = "local";
@@ -24,7 +22,7 @@ pub enum Source {
     /// What came is not an address.
     Invalid,
     /// An address.
-    Address(SocketAddr),
+    Address(Address),
 }
 
 /// The destination: metadata, or else filter state.
@@ -55,6 +53,6 @@ pub fn source(envoy: &impl EnvoyListenerFilter) -> Source {
     }
 }
 
-fn parse(text: &[u8]) -> Option<SocketAddr> {
+fn parse(text: &[u8]) -> Option<Address> {
     address::parse(text, socket::interface_index)
 }

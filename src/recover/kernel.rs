@@ -1,13 +1,13 @@
 //! The destination of a connection that the kernel redirected.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
-use super::socket::{self, Family};
+use super::socket::{self, Family, NoAddress};
 use super::{Method, OriginalDst, Unrecovered};
+use crate::address::Address;
 use crate::config::RecoveryMethod;
 
 /// What the kernel said instead of a destination.
@@ -20,6 +20,7 @@ pub struct Failure {
 }
 
 /// Asks the kernel in the order of `methods`.
+#[inline]
 pub fn original_dst(
     envoy: &impl EnvoyListenerFilter,
     fd: i32,
@@ -32,11 +33,14 @@ pub fn original_dst(
     for method in methods {
         match method {
             RecoveryMethod::SoOriginalDst => match socket::original_dst(fd, family) {
-                Ok(address) => return Ok(rewritten(envoy, local, fd, family, address)),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Ok(address) if arrived_at(envoy, local, address) => {
+                    return Ok(not_rewritten(fd, family, address));
+                }
+                Ok(address) => return Ok(rewritten(address)),
+                Err(NoAddress::Malformed) => {
                     return Err(Unrecovered::Invalid(Method::SoOriginalDst));
                 }
-                Err(error) => original_dst_errno = error.raw_os_error(),
+                Err(NoAddress::Errno(errno)) => original_dst_errno = Some(errno),
             },
             RecoveryMethod::Transparent => {
                 if socket::is_transparent(fd, family) {
@@ -61,7 +65,8 @@ pub fn original_dst(
 
 /// Whether an address is one of this host's own. A datagram socket that is connected to such an
 /// address gets it as its source as well; nothing is sent.
-pub fn is_own_address(address: &SocketAddr) -> bool {
+pub fn is_own_address(address: Address) -> bool {
+    let address = SocketAddr::from(address);
     let any = match address.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -73,35 +78,18 @@ pub fn is_own_address(address: &SocketAddr) -> bool {
     source.is_ok_and(|source| source.ip() == address.ip())
 }
 
-/// An address out of connection tracking. It equals the address that the connection arrived at if
-/// nothing was rewritten: by TPROXY, or because the client connected to the listener.
-fn rewritten(
-    envoy: &impl EnvoyListenerFilter,
-    local: (&[u8], u16),
-    fd: i32,
-    family: Family,
-    address: SocketAddr,
-) -> OriginalDst {
-    // An earlier filter that restored the local address hid where the connection arrived.
-    let arrived_at = if envoy.is_local_address_restored() {
-        envoy.get_direct_local_address()
-    } else {
-        Some(local)
-    };
-    let arrived_there = arrived_at
-        .is_some_and(|(ip, port)| port == address.port() && parse_ip(ip) == Some(address.ip()));
-    if arrived_there && socket::is_transparent(fd, family) {
-        return untouched(address);
-    }
+/// REDIRECT or DNAT rewrote the destination, which connection tracking remembers.
+#[inline]
+fn rewritten(address: Address) -> OriginalDst {
     OriginalDst {
         method: Method::SoOriginalDst,
         address,
-        is_listener: arrived_there,
+        is_listener: false,
     }
 }
 
 /// The own address of a transparent socket.
-fn untouched(address: SocketAddr) -> OriginalDst {
+fn untouched(address: Address) -> OriginalDst {
     OriginalDst {
         method: Method::Transparent,
         address,
@@ -109,15 +97,45 @@ fn untouched(address: SocketAddr) -> OriginalDst {
     }
 }
 
-/// The family of an address, by its text: `:` is among the first five bytes of an IPv6 address,
-/// and in no IPv4 address.
+/// Connection tracking remembers the address that the connection arrived at: TPROXY sent it there,
+/// or the client connected to the listener.
+#[cold]
+fn not_rewritten(fd: i32, family: Family, address: Address) -> OriginalDst {
+    if socket::is_transparent(fd, family) {
+        return untouched(address);
+    }
+    OriginalDst {
+        method: Method::SoOriginalDst,
+        address,
+        is_listener: true,
+    }
+}
+
+/// Whether a connection arrived at this address.
+#[inline]
+fn arrived_at(envoy: &impl EnvoyListenerFilter, local: (&[u8], u16), address: Address) -> bool {
+    // An earlier filter that restored the local address hid where the connection arrived.
+    let arrived_at = if envoy.is_local_address_restored() {
+        envoy.get_direct_local_address()
+    } else {
+        Some(local)
+    };
+    arrived_at.is_some_and(|(ip, port)| {
+        port == address.port() && parse_ip(ip) == Some(SocketAddr::from(address).ip())
+    })
+}
+
+/// The family of an address, by its text: only an IPv4 address has a dot behind its first number.
+#[inline]
 fn family(ip: &[u8]) -> Family {
-    match ip.first_chunk::<5>() {
-        Some(start) if !start.contains(&b':') => Family::V4,
+    match ip.first_chunk::<4>() {
+        Some([b':', ..]) => Family::V6,
+        Some([_, b'.', ..] | [_, _, b'.', _] | [_, _, _, b'.']) => Family::V4,
         _ => Family::V6,
     }
 }
 
+#[cold]
 fn parse_ip(text: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(text).ok()?;
     let ip = text.split_once('%').map_or(text, |(ip, _scope)| ip);

@@ -4,11 +4,11 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
 
-use crate::address;
+use crate::address::Address;
 
 /// The protocol that a connection speaks, whatever the socket could: an IPv4 client of a
 /// dual-stack listener speaks IPv4.
@@ -20,36 +20,49 @@ pub enum Family {
     V6,
 }
 
+/// Why the kernel has no address for a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAddress {
+    /// The error that it answered with (errno(3)).
+    Errno(c_int),
+    /// What it answered with is not an address.
+    Malformed,
+}
+
 /// The destination that a connection had before netfilter rewrote it: `SO_ORIGINAL_DST` (ip(7))
 /// and `IP6T_SO_ORIGINAL_DST`. One system call.
 ///
 /// # Errors
-/// The kernel's; `InvalidData` if its answer is not an address.
-pub fn original_dst(fd: c_int, family: Family) -> io::Result<SocketAddr> {
-    let (level, option, size) = match family {
-        Family::V4 => (
+/// The kernel's, or that its answer is not an address.
+#[inline]
+pub fn original_dst(fd: c_int, family: Family) -> Result<Address, NoAddress> {
+    // The kernel does not say how much it wrote: it gets room for just what is expected.
+    let ask = |level, option, size| {
+        // SAFETY: the kernel writes at most `length` bytes to `answer`, and the new length to
+        // `length`.
+        ask_address(size, |answer, length| unsafe {
+            libc::getsockopt(fd, level, option, answer, length)
+        })
+    };
+    match family {
+        Family::V4 => ask(
             libc::SOL_IP,
             libc::SO_ORIGINAL_DST,
             size_of::<sockaddr_in>(),
         ),
-        Family::V6 => (
+        Family::V6 => ask(
             libc::SOL_IPV6,
             libc::IP6T_SO_ORIGINAL_DST,
             size_of::<sockaddr_in6>(),
         ),
-    };
-    // The kernel does not say how much it wrote: it gets room for just what is expected.
-    // SAFETY: the kernel writes at most `length` bytes to `answer`, and the new length to `length`.
-    ask_address(size, |answer, length| unsafe {
-        libc::getsockopt(fd, level, option, answer, length)
-    })
+    }
 }
 
 /// The address that the socket itself has: getsockname(2).
 ///
 /// # Errors
-/// The kernel's; `InvalidData` if its answer is not an address.
-pub fn own_address(fd: c_int) -> io::Result<SocketAddr> {
+/// As of [`original_dst`].
+pub fn own_address(fd: c_int) -> Result<Address, NoAddress> {
     // SAFETY: as in `original_dst`.
     ask_address(size_of::<sockaddr_in6>(), |answer, length| unsafe {
         libc::getsockname(fd, answer.cast(), length)
@@ -58,6 +71,7 @@ pub fn own_address(fd: c_int) -> io::Result<SocketAddr> {
 
 /// Whether the socket may have an address that is not this host's: `IP_TRANSPARENT` (ip(7)),
 /// `IPV6_TRANSPARENT`. `false` if the kernel does not say.
+#[cold]
 pub fn is_transparent(fd: c_int, family: Family) -> bool {
     let (level, option) = match family {
         Family::V4 => (libc::SOL_IP, libc::IP_TRANSPARENT),
@@ -80,14 +94,15 @@ pub fn interface_index(name: &str) -> Option<u32> {
 }
 
 /// `ask` gets room for `size` bytes, no more than a `sockaddr_in6` has.
+#[inline(always)]
 fn ask_address(
     size: usize,
     ask: impl FnOnce(*mut c_void, *mut socklen_t) -> c_int,
-) -> io::Result<SocketAddr> {
+) -> Result<Address, NoAddress> {
     let mut answer = MaybeUninit::<sockaddr_in6>::zeroed();
     let mut length = size as socklen_t;
     if ask(answer.as_mut_ptr().cast(), &mut length) != 0 {
-        return Err(io::Error::last_os_error());
+        return Err(NoAddress::Errno(errno()));
     }
     // SAFETY: all zeros is a value of this plain struct, and so is whatever the kernel wrote.
     let answer = unsafe { answer.assume_init() };
@@ -98,22 +113,31 @@ fn ask_address(
     } else {
         None
     };
-    address.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    address.ok_or(NoAddress::Malformed)
+}
+
+/// The error of the last system call.
+#[cold]
+fn errno() -> c_int {
+    io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or_default()
 }
 
 /// Reads what the kernel answered. A v4-mapped address is the IPv4 address that it stands for.
-fn socket_addr(answer: &sockaddr_in6, length: usize) -> Option<SocketAddr> {
+#[inline(always)]
+fn socket_addr(answer: &sockaddr_in6, length: usize) -> Option<Address> {
     match c_int::from(answer.sin6_family) {
         libc::AF_INET if length == size_of::<sockaddr_in>() => {
             // SAFETY: this struct is smaller and begins alike, and all of the answer is initialized.
             let v4 = unsafe { &*(&raw const *answer).cast::<sockaddr_in>() };
             let ip = Ipv4Addr::from_bits(u32::from_be(v4.sin_addr.s_addr));
-            Some(SocketAddr::from((ip, u16::from_be(v4.sin_port))))
+            Some(Address::v4(ip, u16::from_be(v4.sin_port)))
         }
         libc::AF_INET6 if length == size_of::<sockaddr_in6>() => {
             let ip = Ipv6Addr::from(answer.sin6_addr.s6_addr);
             let port = u16::from_be(answer.sin6_port);
-            Some(address::canonical(ip, port, answer.sin6_scope_id))
+            Some(Address::v6(ip, port, answer.sin6_scope_id))
         }
         _ => None,
     }
