@@ -2,6 +2,7 @@
 
 mod internal;
 mod kernel;
+#[cfg_attr(windows, path = "recover/windows.rs")]
 #[allow(unsafe_code)]
 mod socket;
 
@@ -48,6 +49,9 @@ pub enum Unrecovered {
     NoAddress,
     /// What was found is not an address.
     Invalid(Method),
+    /// The listener states no traffic direction, without which Windows does not redirect to it.
+    #[cfg(windows)]
+    NoDirection,
 }
 
 impl Method {
@@ -72,7 +76,7 @@ pub fn is_internal(found: &Result<OriginalDst, Unrecovered>) -> bool {
     match found {
         Ok(OriginalDst { method, .. }) | Err(Unrecovered::Invalid(method)) => method.is_internal(),
         Err(Unrecovered::NothingCame) => true,
-        Err(Unrecovered::Kernel(_) | Unrecovered::NoAddress) => false,
+        Err(_) => false,
     }
 }
 
@@ -86,6 +90,10 @@ pub fn original_dst(
     envoy: &impl EnvoyListenerFilter,
     methods: &[RecoveryMethod],
 ) -> Result<OriginalDst, Unrecovered> {
+    #[cfg(windows)]
+    if !envoy.has_traffic_direction() {
+        return Err(Unrecovered::NoDirection);
+    }
     // What a kernel socket has is asked for before its type, which is then known as well.
     match (envoy.get_socket_fd(), envoy.get_local_address()) {
         (Some(fd), Some(local)) => kernel::original_dst(envoy, fd, local, methods),

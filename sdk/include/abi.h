@@ -147,3 +147,8 @@ typedef void (*envoy_dynamic_module_callback_log_v2)(
 typedef bool (*envoy_dynamic_module_callback_listener_filter_get_filter_state_typed)(
     envoy_dynamic_module_type_listener_filter_envoy_ptr filter,
     envoy_dynamic_module_type_module_buffer key, envoy_dynamic_module_type_envoy_buffer* value);
+
+/* 1.39. `attribute_id` is an enumerator of Envoy's header. */
+typedef bool (*envoy_dynamic_module_callback_listener_filter_get_attribute_int)(
+    envoy_dynamic_module_type_listener_filter_envoy_ptr filter, uint32_t attribute_id,
+    uint64_t* result);

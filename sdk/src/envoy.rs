@@ -108,6 +108,18 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         self.address(abi::envoy_dynamic_module_callback_listener_filter_get_remote_address)
     }
 
+    #[cfg(windows)]
+    fn has_traffic_direction(&self) -> bool {
+        /// The attribute `xds.listener_direction`: 0 if it is unspecified.
+        const LISTENER_DIRECTION: u32 = 59;
+        let mut direction = 0;
+        // SAFETY: `new` vouches for the pointer; Envoy writes the value.
+        Host::get()
+            .get_attribute_int
+            .is_some_and(|get| unsafe { get(self.0, LISTENER_DIRECTION, &mut direction) })
+            && direction != 0
+    }
+
     #[inline]
     fn is_local_address_restored(&self) -> bool {
         // SAFETY: `new` vouches for the pointer.
@@ -118,7 +130,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
 
     #[inline]
     fn restore_local_address(&mut self, address: &[u8], port: u16, is_ipv6: bool) -> bool {
-        if is_ipv6 && address.contains(&b'%') && !Host::get().survives_scopes {
+        if is_ipv6 && address.contains(&b'%') && !Host::get().survives_scopes() {
             return false;
         }
         // SAFETY: `new` vouches for the pointer; Envoy copies the address.

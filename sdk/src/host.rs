@@ -12,9 +12,8 @@ pub(crate) struct Host {
     pub(crate) log_v2: abi::envoy_dynamic_module_callback_log_v2,
     pub(crate) get_filter_state_typed:
         abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
-    /// Before 1.39, Envoy aborts when an `ORIGINAL_DST` cluster meets a restored address with a
-    /// scope, such as `fe80::1%2`: anybody on the link could end the proxy.
-    pub(crate) survives_scopes: bool,
+    pub(crate) get_attribute_int:
+        abi::envoy_dynamic_module_callback_listener_filter_get_attribute_int,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();
@@ -29,7 +28,7 @@ impl Host {
     fn detect() -> Self {
         // SAFETY: a null pointer is `None`; behind any other is a function of this signature, which
         // Envoy's ABI fixes for the name.
-        let (log_v2, get_filter_state_typed) = unsafe {
+        let (log_v2, get_filter_state_typed, get_attribute_int) = unsafe {
             (
                 mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(symbol(
                     c"envoy_dynamic_module_callback_log_v2",
@@ -40,12 +39,18 @@ impl Host {
                 >(symbol(
                     c"envoy_dynamic_module_callback_listener_filter_get_filter_state_typed",
                 )),
+                mem::transmute::<
+                    *mut c_void,
+                    abi::envoy_dynamic_module_callback_listener_filter_get_attribute_int,
+                >(symbol(
+                    c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
+                )),
             )
         };
         Self {
             abi_version: if log_v2.is_some() {
                 c"v0.2.0"
-            } else if has(c"envoy_dynamic_module_callback_get_concurrency") {
+            } else if !symbol(c"envoy_dynamic_module_callback_get_concurrency").is_null() {
                 c"v0.1.0"
             } else {
                 // 1.37.0 asks for the hash of its own header, and loads nothing else.
@@ -53,10 +58,14 @@ impl Host {
             },
             log_v2,
             get_filter_state_typed,
-            survives_scopes: has(
-                c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
-            ),
+            get_attribute_int,
         }
+    }
+
+    /// Before 1.39, Envoy aborts when an `ORIGINAL_DST` cluster meets a restored address with a
+    /// scope, such as `fe80::1%2`: anybody on the link could end the proxy.
+    pub(crate) fn survives_scopes(&self) -> bool {
+        self.get_attribute_int.is_some()
     }
 }
 
@@ -66,11 +75,16 @@ pub fn abi_version() -> &'static CStr {
     Host::get().abi_version
 }
 
-fn has(name: &CStr) -> bool {
-    !symbol(name).is_null()
-}
-
+#[cfg(unix)]
 fn symbol(name: &CStr) -> *mut c_void {
     // SAFETY: `name` ends with a NUL, and a look-up among what is loaded has no other demands.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
+#[cfg(windows)]
+fn symbol(name: &CStr) -> *mut c_void {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleA, GetProcAddress};
+    // SAFETY: a null name stands for Envoy's executable, and `name` ends with a NUL.
+    let found = unsafe { GetProcAddress(GetModuleHandleA(std::ptr::null()), name.as_ptr().cast()) };
+    found.map_or(std::ptr::null_mut(), |found| found as *mut c_void)
 }

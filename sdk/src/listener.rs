@@ -82,6 +82,10 @@ pub trait EnvoyListenerFilter {
     /// The local address that the connection arrived at, whatever filters have made of it since.
     fn get_direct_local_address(&self) -> Option<(&[u8], u16)>;
 
+    /// Whether the listener is inbound or outbound. `false` before Envoy 1.40, which does not tell.
+    #[cfg(windows)]
+    fn has_traffic_direction(&self) -> bool;
+
     /// The client's address as earlier filters left it.
     fn get_remote_address(&self) -> Option<(&[u8], u16)>;
 

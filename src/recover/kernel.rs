@@ -5,10 +5,28 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
-use super::socket::{self, Family, NoAddress};
-use super::{Method, OriginalDst, Unrecovered};
+use super::{Method, OriginalDst, Unrecovered, socket};
 use crate::address::Address;
 use crate::config::RecoveryMethod;
+
+/// The protocol that a connection speaks, whatever the socket could: an IPv4 client of a
+/// dual-stack listener speaks IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4, also over an IPv6 socket.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// Why the kernel has no address for a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAddress {
+    /// The error that it answered with (errno(3)).
+    Errno(i32),
+    /// What it answered with is not an address.
+    Malformed,
+}
 
 /// What the kernel said instead of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,26 +8,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
 
+use super::kernel::{Family, NoAddress};
 use crate::address::Address;
-
-/// The protocol that a connection speaks, whatever the socket could: an IPv4 client of a
-/// dual-stack listener speaks IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4, also over an IPv6 socket.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// Why the kernel has no address for a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoAddress {
-    /// The error that it answered with (errno(3)).
-    Errno(c_int),
-    /// What it answered with is not an address.
-    Malformed,
-}
 
 /// The destination that a connection had before netfilter rewrote it: `SO_ORIGINAL_DST` (ip(7))
 /// and `IP6T_SO_ORIGINAL_DST`. One system call.

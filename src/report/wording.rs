@@ -65,6 +65,10 @@ impl Display for Found<'_> {
             Err(Unrecovered::NoAddress) => {
                 f.write_str("no destination: the socket is neither of IP nor internal")
             }
+            #[cfg(windows)]
+            Err(Unrecovered::NoDirection) => f.write_str(
+                "no destination: on Windows, the listener has to have a traffic_direction",
+            ),
             Err(Unrecovered::Invalid(method)) if method.is_internal() => {
                 write!(f, "the destination by {} is no IP:port", method.name())
             }
