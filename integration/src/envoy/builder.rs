@@ -1,5 +1,6 @@
 //! How an Envoy is started.
 
+use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub struct Builder {
     under: Vec<String>,
     arguments: Vec<String>,
     modules: Option<PathBuf>,
+    user: Option<u32>,
 }
 
 impl Builder {
@@ -46,6 +48,7 @@ impl Builder {
             under: Vec::new(),
             arguments: Vec::new(),
             modules: None,
+            user: None,
         }
     }
 
@@ -101,6 +104,14 @@ impl Builder {
         }
     }
 
+    /// Runs it as this user instead of root, without any capability.
+    pub fn user(self, id: u32) -> Self {
+        Self {
+            user: Some(id),
+            ..self
+        }
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
@@ -118,6 +129,14 @@ impl Builder {
     pub fn try_start(mut self) -> Result<Envoy, String> {
         let admin = admin_address(&mut self.config);
         let files = Files::new(&self.config);
+        let log = append(&files.log());
+        let access_log = append(&files.access_log());
+        if let Some(user) = self.user {
+            files.give_to(user);
+            let identity = [format!("--reuid={user}"), "--clear-groups".to_owned()];
+            self.under
+                .splice(0..0, iter::once("setpriv".to_owned()).chain(identity));
+        }
         let mut command = match self.under.split_first() {
             Some((program, arguments)) => {
                 let mut command = self.host.command(program);
@@ -138,8 +157,8 @@ impl Builder {
             .args(["--component-log-level", &module_log_level])
             .args(["--file-flush-interval-msec", "50"])
             .args(&self.arguments)
-            .stdout(append(&files.access_log()))
-            .stderr(append(&files.log()));
+            .stdout(access_log)
+            .stderr(log);
         let child = command.spawn().expect("run nsenter");
         let mut envoy = Envoy {
             host: self.host,

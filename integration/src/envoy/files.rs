@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -26,6 +27,18 @@ impl Files {
         let text = serde_json::to_string_pretty(config).expect("JSON to text");
         fs::write(files.config(), text).expect("write the config");
         files
+    }
+
+    /// Makes a user the owner of all of them: the directory is open to nobody else.
+    pub(super) fn give_to(&self, user: u32) {
+        for path in [
+            self.0.path().to_owned(),
+            self.config(),
+            self.access_log(),
+            self.log(),
+        ] {
+            chown(&path, Some(user), None).expect("change the owner, as root");
+        }
     }
 
     pub(super) fn config(&self) -> PathBuf {

@@ -1,0 +1,67 @@
+//! Every link to another place in the repository leads there.
+
+use std::path::{Component, Path, PathBuf};
+
+use lab::workspace;
+
+use crate::markdown::{Document, documents};
+
+#[test]
+fn links_lead_somewhere() {
+    let documents = documents();
+    let links = documents.iter().flat_map(|document| {
+        let links = document.links().into_iter();
+        links
+            .filter(|link| !is_elsewhere(link))
+            .map(move |link| (document, link))
+    });
+    let mut followed = 0;
+    let mut broken = Vec::new();
+    for (document, link) in links {
+        followed += 1;
+        if let Err(why) = follow(document, &link) {
+            broken.push(format!("{}: {link}: {why}", document.path.display()));
+        }
+    }
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+    assert!(followed > 0, "no links were found: this checks nothing");
+}
+
+fn is_elsewhere(link: &str) -> bool {
+    ["https://", "http://", "mailto:"]
+        .iter()
+        .any(|scheme| link.starts_with(scheme))
+}
+
+fn follow(document: &Document, link: &str) -> Result<(), String> {
+    let (file, anchor) = match link.split_once('#') {
+        Some((file, anchor)) => (file, Some(anchor)),
+        None => (link, None),
+    };
+    let path = match file {
+        "" => document.path.clone(),
+        _ => plain(&document.path.with_file_name(file))?,
+    };
+    if !workspace().join(&path).exists() {
+        return Err("no such file".to_owned());
+    }
+    match anchor {
+        Some(anchor) if !Document::read(path).anchors().contains(anchor) => {
+            Err("no such heading".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path without `..`; one that leaves the repository is an error.
+fn plain(path: &Path) -> Result<PathBuf, String> {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir if !plain.pop() => return Err("outside the repository".to_owned()),
+            Component::ParentDir | Component::CurDir => {}
+            component => plain.push(component),
+        }
+    }
+    Ok(plain)
+}

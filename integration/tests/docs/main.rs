@@ -1,0 +1,9 @@
+//! What the documents say: their links, their configs, their recipes, and the names and log lines
+//! that they quote.
+
+mod links;
+mod log_lines;
+mod markdown;
+mod names;
+mod recipes;
+mod yaml;

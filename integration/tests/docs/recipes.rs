@@ -1,0 +1,236 @@
+//! Every recipe of `docs/recipes.md`, run as it stands.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use lab::access_log::{self, Source};
+use lab::address::{GATEWAY_V4, GATEWAY_V6, UPSTREAM_V4, UPSTREAM_V6};
+use lab::client::tcp_ask;
+use lab::module::module_filter;
+use lab::{Answer, Envoy, Lab, Listener, Netns, Upstream, Version, bootstrap};
+
+use crate::markdown::Document;
+
+const PORT: u16 = 8080;
+const SSH: u16 = 22;
+/// The user that the recipes exempt.
+const USER: u32 = 1337;
+const UPSTREAM: [IpAddr; 2] = [UPSTREAM_V4, UPSTREAM_V6];
+const GATEWAY: [IpAddr; 2] = [GATEWAY_V4, GATEWAY_V6];
+
+/// What each recipe has to do.
+const CHECKS: [(&str, fn(&Site, &str)); 13] = [
+    ("redirect-outbound-iptables", Site::redirects_outbound),
+    ("redirect-outbound-nftables", Site::redirects_outbound),
+    ("redirect-inbound-iptables", Site::redirects_inbound),
+    ("redirect-inbound-nftables", Site::redirects_inbound),
+    ("tproxy-iptables", Site::delivers),
+    ("tproxy-nftables", Site::delivers),
+    ("dnat-iptables", Site::translates),
+    ("dnat-nftables", Site::translates),
+    ("notrack-trap", Site::falls_into_the_trap),
+    ("notrack-mend", Site::gets_out_of_the_trap),
+    ("conntrack-size", Site::shows_the_table),
+    ("remove-iptables", |site, recipe| {
+        site.undoes(
+            recipe,
+            &[
+                "redirect-inbound-iptables",
+                "tproxy-iptables",
+                "notrack-trap",
+            ],
+        );
+    }),
+    ("remove-nftables", |site, recipe| {
+        site.undoes(recipe, &["redirect-inbound-nftables"]);
+    }),
+];
+
+#[test]
+fn every_recipe_works() {
+    let recipes = recipes();
+    let known = CHECKS.map(|(name, _)| name);
+    let unknown: Vec<&String> = recipes
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()))
+        .collect();
+    assert!(unknown.is_empty(), "recipes without a check: {unknown:?}");
+    for (name, check) in CHECKS {
+        assert!(
+            recipes.contains_key(name),
+            "docs/recipes.md has no recipe {name}"
+        );
+        println!("{name}");
+        check(&Site::new(recipes.clone()), name);
+    }
+}
+
+/// The code by its name.
+type Recipes = BTreeMap<String, String>;
+
+/// The blocks of code. What is no recipe has no place there.
+fn recipes() -> Recipes {
+    let blocks = Document::read("docs/recipes.md").blocks().into_iter();
+    let named = blocks.map(|block| {
+        let name = block.info.strip_prefix("sh recipe:");
+        let name = name.unwrap_or_else(|| panic!("a block that is no recipe: {}", block.info));
+        (name.to_owned(), block.code)
+    });
+    let recipes: Vec<_> = named.collect();
+    let by_name: Recipes = recipes.iter().cloned().collect();
+    assert_eq!(
+        by_name.len(),
+        recipes.len(),
+        "a name stands for two recipes"
+    );
+    by_name
+}
+
+/// A lab of its own for a recipe.
+struct Site {
+    recipes: Recipes,
+    lab: Lab,
+    _servers: [Upstream; 2],
+}
+
+impl Site {
+    fn new(recipes: Recipes) -> Self {
+        let lab = Lab::new();
+        let servers = [&lab.upstream, &lab.gateway].map(|host| Upstream::start(host, &[PORT, SSH]));
+        Self {
+            recipes,
+            lab,
+            _servers: servers,
+        }
+    }
+
+    fn run(&self, recipe: &str) -> String {
+        self.lab.gateway.sh(&self.recipes[recipe])
+    }
+
+    fn redirects_outbound(&self, recipe: &str) {
+        let envoy = self.proxy();
+        self.run(recipe);
+        self.restores(&envoy, &self.lab.gateway, &UPSTREAM, "restored_redirect");
+        self.passes_by(&self.lab.gateway, &GATEWAY, PORT);
+    }
+
+    fn redirects_inbound(&self, recipe: &str) {
+        let envoy = self.proxy();
+        self.run(recipe);
+        let destinations = [UPSTREAM, GATEWAY].concat();
+        self.restores(&envoy, &self.lab.client, &destinations, "restored_redirect");
+        self.passes_by(&self.lab.client, &destinations, SSH);
+    }
+
+    fn delivers(&self, recipe: &str) {
+        let listener = wildcard().transparent().tcp();
+        let config = bootstrap([listener], []);
+        let envoy = Envoy::builder(&self.lab.gateway, newest())
+            .config(config)
+            .start();
+        self.run(recipe);
+        self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_transparent");
+        self.passes_by(&self.lab.client, &GATEWAY, PORT);
+    }
+
+    fn translates(&self, recipe: &str) {
+        let listeners = ["10.1.0.1:15001", "[fd01::1]:15001"]
+            .map(|address| Listener::new(address).filter(module_filter(None)).tcp());
+        let config = bootstrap(listeners, []);
+        let envoy = Envoy::builder(&self.lab.gateway, newest())
+            .config(config)
+            .start();
+        self.run(recipe);
+        self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_redirect");
+    }
+
+    fn falls_into_the_trap(&self, recipe: &str) {
+        let _envoy = self.proxy();
+        self.run("redirect-inbound-iptables");
+        self.run(recipe);
+        self.passes_by(&self.lab.client, &UPSTREAM, PORT);
+    }
+
+    fn gets_out_of_the_trap(&self, recipe: &str) {
+        let envoy = self.proxy();
+        self.run("redirect-inbound-iptables");
+        self.run("notrack-trap");
+        self.run(recipe);
+        self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_redirect");
+    }
+
+    fn shows_the_table(&self, recipe: &str) {
+        self.lab.gateway.track();
+        let shown = self.run(recipe);
+        for name in ["count", "max"] {
+            let start = format!("net.netfilter.nf_conntrack_{name} = ");
+            let number = shown.lines().find_map(|line| line.strip_prefix(&start));
+            number
+                .and_then(|number| number.parse::<u64>().ok())
+                .unwrap_or_else(|| panic!("no {name} in {shown:?}"));
+        }
+    }
+
+    fn undoes(&self, removal: &str, recipes: &[&str]) {
+        for recipe in recipes {
+            self.run(recipe);
+        }
+        self.run(removal);
+        self.passes_by(&self.lab.client, &UPSTREAM, PORT);
+        let show = "iptables-save; ip6tables-save; nft list ruleset; ip rule; ip -6 rule";
+        let left = self.lab.gateway.sh(show).to_lowercase();
+        for trace in ["original_dst", "15001", "notrack", "fwmark"] {
+            assert!(!left.contains(trace), "{trace} is left:\n{left}");
+        }
+    }
+
+    /// An Envoy as the recipes' user.
+    fn proxy(&self) -> Envoy {
+        let config = bootstrap([wildcard().tcp()], []);
+        Envoy::builder(&self.lab.gateway, newest())
+            .config(config)
+            .user(USER)
+            .start()
+    }
+
+    /// Connections go through Envoy, which restores where they were going.
+    fn restores(&self, envoy: &Envoy, from: &Netns, destinations: &[IpAddr], counter: &str) {
+        for ip in destinations {
+            let to = SocketAddr::new(*ip, PORT);
+            let Answer { reached, local } =
+                tcp_ask(from, to).unwrap_or_else(|f| panic!("{to}: {f}"));
+            assert_eq!(reached.local, to);
+            let client = local.to_string();
+            envoy.wait_access_log(|log| {
+                access_log::of(log, Source::Tcp).iter().any(|entry| {
+                    entry["downstream_remote_address"] == client
+                        && entry["downstream_local_address"] == to.to_string()
+                })
+            });
+        }
+        let count = destinations.len() as u64;
+        assert_eq!(
+            envoy.stat_sum(&format!("original_dst.{counter}")),
+            Some(count)
+        );
+    }
+
+    /// Connections do not go through Envoy: the server sees the client itself.
+    fn passes_by(&self, from: &Netns, destinations: &[IpAddr], port: u16) {
+        for to in destinations.iter().map(|ip| SocketAddr::new(*ip, port)) {
+            let answer = tcp_ask(from, to).unwrap_or_else(|f| panic!("{to}: {f}"));
+            assert_eq!(answer.reached.peer, answer.local, "{to}");
+        }
+    }
+}
+
+fn newest() -> Version {
+    Version::V1_40
+}
+
+fn wildcard() -> Listener {
+    Listener::new("[::]:15001")
+        .filter(module_filter(None))
+        .ipv4_compat()
+}
