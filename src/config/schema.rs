@@ -1,6 +1,8 @@
 //! The options as a JSON Schema, made of the types that read them.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod page;
 
 use std::borrow::Cow;
 
@@ -51,17 +53,21 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(Config).to_value()
 }
 
-/// With `UPDATE_SCHEMA=1` in the environment, writes the file instead.
 #[test]
 fn schema_file_is_up_to_date() {
-    let schema = format!("{:#}\n", schema());
+    is_up_to_date(PATH, &format!("{:#}\n", schema()));
+}
+
+/// Compares a file with what it should be. With `UPDATE_SCHEMA=1` in the environment, writes it
+/// instead.
+fn is_up_to_date(path: &str, text: &str) {
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(PATH, schema).unwrap();
+        std::fs::write(path, text).unwrap();
         return;
     }
-    let file = std::fs::read_to_string(PATH).unwrap();
+    let file = std::fs::read_to_string(path).unwrap();
     assert!(
-        file == schema,
-        "{PATH} is out of date: run the test with UPDATE_SCHEMA=1"
+        file == text,
+        "{path} is out of date: run the test with UPDATE_SCHEMA=1"
     );
 }
