@@ -142,6 +142,15 @@ impl Envoy {
         );
     }
 
+    /// As [`Envoy::wait_output`], for a line of [`Envoy::log`].
+    pub fn wait_log(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        wait_for(
+            what,
+            || self.log(),
+            |log| log.lines().any(|line| wanted(line.trim_end())),
+        );
+    }
+
     /// Ends it as an operator does, by SIGTERM, and returns how it ended.
     ///
     /// # Panics
@@ -200,7 +209,7 @@ fn wait_for<T: Debug>(what: &str, read: impl Fn() -> T, wanted: impl Fn(&T) -> b
         }
         assert!(
             Instant::now() < deadline,
-            "not in the access log: {what}: {found:#?}"
+            "not logged: {what}: {found:#?}"
         );
         thread::sleep(POLL);
     }

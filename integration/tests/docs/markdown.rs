@@ -98,6 +98,15 @@ impl Document {
         self.events().filter_map(target).collect()
     }
 
+    /// Its spans of code.
+    pub fn codes(&self) -> Vec<String> {
+        let code = |event| match event {
+            Event::Code(code) => Some(code.to_string()),
+            _ => None,
+        };
+        self.events().filter_map(code).collect()
+    }
+
     /// The anchors of its headings, as GitHub makes them.
     pub fn anchors(&self) -> BTreeSet<String> {
         let mut anchors = BTreeSet::new();

@@ -1,1 +1,97 @@
+//! Every Envoy config in the repository is loaded by every Envoy: those in documents here, those in
+//! files of their own here or where they are run.
 
+use std::fs;
+use std::path::Path;
+
+use lab::{Listener, Version, bootstrap, validate, validate_file, workspace};
+use serde_json::Value;
+
+use crate::markdown::{documents, files};
+
+#[test]
+fn blocks_are_loaded() {
+    let mut loaded = 0;
+    for document in documents() {
+        let path = document.path.display();
+        let blocks = document.blocks().into_iter();
+        for block in blocks.filter(|block| block.info.starts_with("yaml")) {
+            let value: Value = serde_saphyr::from_str(&block.code)
+                .unwrap_or_else(|e| panic!("{path}: {e} in:\n{}", block.code));
+            for version in Version::under_test() {
+                if let Err(log) = validate(version, &complete(&value)) {
+                    panic!("{path}, Envoy {version}:\n{}\n{log}", block.code);
+                }
+            }
+            loaded += 1;
+        }
+    }
+    assert!(loaded > 0, "no blocks were found: this checks nothing");
+}
+
+/// A block as a whole config: what is none is a part of a listener.
+fn complete(block: &Value) -> Value {
+    if block.get("static_resources").is_some() {
+        return block.clone();
+    }
+    let mut listener = Listener::new("127.0.0.1:15001").tcp();
+    for (field, value) in block.as_object().expect("fields of a listener") {
+        listener[field] = value.clone();
+    }
+    bootstrap([listener], [])
+}
+
+/// What a YAML file is, by what is in it.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// A config of Envoy.
+    Envoy,
+    /// Objects of Kubernetes, which the test `deploy` checks with the configs in them.
+    Kubernetes,
+    /// Services of Compose.
+    Compose,
+}
+
+#[test]
+fn files_are_known() {
+    let files = [files("yaml"), files("yml")].concat();
+    assert!(
+        !files.is_empty(),
+        "no files were found: this checks nothing"
+    );
+    for file in files {
+        let path = workspace().join(&file);
+        match kind(&path) {
+            Some(Kind::Envoy) if file.starts_with("envoy-configs") => {} // the test `configs`
+            Some(Kind::Envoy) => {
+                for version in Version::under_test() {
+                    if let Err(log) = validate_file(version, &path) {
+                        panic!("{}, Envoy {version}:\n{log}", file.display());
+                    }
+                }
+            }
+            Some(Kind::Kubernetes) => assert!(
+                file.starts_with("deploy"),
+                "{}: objects of Kubernetes belong in deploy/, where they are checked",
+                file.display()
+            ),
+            Some(Kind::Compose) => {}
+            None => panic!("{}: what is it? no test knows it", file.display()),
+        }
+    }
+}
+
+fn kind(path: &Path) -> Option<Kind> {
+    let text = fs::read_to_string(path).expect("a readable file");
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let all_have = |field| objects.iter().all(|object| object.get(field).is_some());
+    let has_config = text.contains("static_resources") || text.contains("listener_filters");
+    [
+        (Kind::Envoy, all_have("static_resources")),
+        (Kind::Kubernetes, all_have("apiVersion") && all_have("kind")),
+        (Kind::Compose, all_have("services") && !has_config),
+    ]
+    .into_iter()
+    .find_map(|(kind, is_it)| is_it.then_some(kind))
+}
