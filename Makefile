@@ -27,10 +27,12 @@ test: root build ## Run every test, in every Envoy
 	@scripts/envoys
 	@cargo test --workspace --no-fail-fast
 
-check: packages ## Check format, lints, documentation and dependencies
+check: packages ## Check format, lints, documentation, links, manifests and dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
+	cargo test --quiet --package integration --test docs links
+	scripts/manifests
 	scripts/audit
 
 fmt: ## Format the code

@@ -207,10 +207,7 @@ fn wait_for<T: Debug>(what: &str, read: impl Fn() -> T, wanted: impl Fn(&T) -> b
         if wanted(&found) {
             return found;
         }
-        assert!(
-            Instant::now() < deadline,
-            "not logged: {what}: {found:#?}"
-        );
+        assert!(Instant::now() < deadline, "not logged: {what}: {found:#?}");
         thread::sleep(POLL);
     }
 }
