@@ -86,18 +86,20 @@ impl ConfigPatch {
 }
 
 /// A listener that connections are redirected to, as Istio makes it.
-fn redirected(name: &str, address: &str) -> Value {
-    let inspector = json!({
+fn redirected(name: &str, address: &str) -> Listener {
+    Listener::new(address)
+        .field("name", json!(name))
+        .filter(builtin_filter())
+}
+
+/// The filter behind it in the inbound listener.
+fn tls_inspector() -> Value {
+    json!({
         "name": "envoy.filters.listener.tls_inspector",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
         },
-    });
-    Listener::new(address)
-        .field("name", json!(name))
-        .filter(builtin_filter())
-        .filter(inspector)
-        .tcp()
+    })
 }
 
 #[test]
@@ -120,9 +122,12 @@ fn istio() {
         );
     }
 
-    let mut outbound = redirected("virtualOutbound", "0.0.0.0:15001");
-    outbound["use_original_dst"] = json!(true);
-    let mut inbound = redirected("virtualInbound", "0.0.0.0:15006");
+    let mut outbound = redirected("virtualOutbound", "0.0.0.0:15001")
+        .field("use_original_dst", json!(true))
+        .tcp();
+    let mut inbound = redirected("virtualInbound", "0.0.0.0:15006")
+        .filter(tls_inspector())
+        .tcp();
     let patches = &filter.spec.config_patches;
     for (context, listener) in [
         ("SIDECAR_OUTBOUND", &mut outbound),

@@ -9,7 +9,7 @@ mod sidecar;
 
 use std::net::{IpAddr, SocketAddr};
 
-use lab::client::tcp_ask;
+use lab::client::{http_get, tcp_ask};
 use lab::{Netns, Version, validate_file};
 use manifest::Manifest;
 
@@ -80,7 +80,8 @@ fn the_module_is_mounted() {
 /// A connection arrives where its client asked for; the client's address.
 fn arrives(from: &Netns, ip: IpAddr) -> (SocketAddr, SocketAddr) {
     let to = SocketAddr::new(ip, PORT);
-    let answer = tcp_ask(from, to).unwrap_or_else(|failure| panic!("{to}: {failure}"));
+    // Not with a half-closed connection: tls_inspector takes that for an end.
+    let answer = http_get(from, to).unwrap_or_else(|failure| panic!("{to}: {failure}"));
     assert_eq!(answer.reached.local, to);
     assert_ne!(answer.reached.peer, answer.local, "{to}: not through Envoy");
     (answer.local, to)
