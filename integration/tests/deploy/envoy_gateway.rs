@@ -1,12 +1,13 @@
 //! `envoy-gateway.yaml`: the patch is applied to a listener as Envoy Gateway makes it. Its schema is in
 //! no registry of packages: the types say what of it is used, and refuse all else.
 
+use std::net::SocketAddr;
+
 use json_patch::{PatchOperation, patch};
 use lab::address::{GATEWAY_V4, UPSTREAM_V4};
 use lab::{Envoy, Lab, Listener, To, Upstream, Version, bootstrap};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
 use crate::manifest::Manifest;
 use crate::{PORT, arrives, is_closed};
@@ -92,13 +93,11 @@ struct Provider {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Kubernetes {
-    #[serde(rename = "envoyDeployment")]
-    _envoy_deployment: EnvoyDeployment,
+    envoy_deployment: EnvoyDeployment,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[allow(dead_code, reason = "the names of the fields are what counts")]
 struct EnvoyDeployment {
     init_containers: Vec<Value>,
     pod: Pod,
@@ -107,14 +106,12 @@ struct EnvoyDeployment {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "the names of the fields are what counts")]
 struct Pod {
     volumes: Vec<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[allow(dead_code, reason = "the names of the fields are what counts")]
 struct Container {
     env: Vec<Value>,
     volume_mounts: Vec<Value>,
@@ -129,7 +126,9 @@ fn envoy_gateway() {
     assert_eq!(proxy.version, "gateway.envoyproxy.io/v1alpha1");
     assert_eq!(policy.version, "gateway.envoyproxy.io/v1alpha1");
     assert_eq!(gateway.version, "gateway.networking.k8s.io/v1");
-    assert_eq!(proxy.spec.provider.r#type, "Kubernetes");
+    let Provider { r#type, kubernetes } = proxy.spec.provider;
+    assert_eq!(r#type, "Kubernetes");
+    brings_the_module(&kubernetes.envoy_deployment);
     refers(
         &gateway.spec.infrastructure.parameters_ref,
         "gateway.envoyproxy.io",
@@ -176,6 +175,26 @@ fn envoy_gateway() {
             "{version}"
         );
     }
+}
+
+/// The volume that the init container fills is the one that Envoy has, where it looks.
+fn brings_the_module(deployment: &EnvoyDeployment) {
+    let EnvoyDeployment {
+        init_containers,
+        pod,
+        container,
+    } = deployment;
+    let volume = &pod.volumes[0]["name"];
+    assert_eq!(&init_containers[0]["volumeMounts"][0]["name"], volume);
+    assert_eq!(&container.volume_mounts[0]["name"], volume);
+    assert_eq!(
+        container.env[0]["name"],
+        "ENVOY_DYNAMIC_MODULES_SEARCH_PATH"
+    );
+    assert_eq!(
+        container.env[0]["value"],
+        container.volume_mounts[0]["mountPath"]
+    );
 }
 
 fn refers(reference: &Reference, group: &str, kind: &str, to: &Metadata) {

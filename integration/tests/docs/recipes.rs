@@ -18,8 +18,11 @@ const USER: u32 = 1337;
 const UPSTREAM: [IpAddr; 2] = [UPSTREAM_V4, UPSTREAM_V6];
 const GATEWAY: [IpAddr; 2] = [GATEWAY_V4, GATEWAY_V6];
 
+/// Runs a recipe, and asserts what it has to do.
+type Check = fn(&Site, &str);
+
 /// What each recipe has to do.
-const CHECKS: [(&str, fn(&Site, &str)); 13] = [
+const CHECKS: [(&str, Check); 13] = [
     ("redirect-outbound-iptables", Site::redirects_outbound),
     ("redirect-outbound-nftables", Site::redirects_outbound),
     ("redirect-inbound-iptables", Site::redirects_inbound),
