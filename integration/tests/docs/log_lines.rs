@@ -19,24 +19,46 @@ const VERSION: Version = Version::V1_40;
 
 #[test]
 fn quoted_lines_are_written() {
-    let document = Document::read("docs/troubleshooting.md");
-    let blocks = document.blocks().into_iter();
-    let quotes: Vec<String> = blocks
-        .inspect(|block| assert_eq!(block.info, "text log", "a block of another kind"))
-        .map(|block| block.code.trim_end().to_owned())
-        .collect();
-    assert!(
-        !quotes.is_empty(),
-        "no lines were found: this checks nothing"
-    );
     let written = [refused(), kernel_sockets(), broken(), internal()].concat();
-    for quote in quotes {
+    for quote in quotes("text log") {
         assert!(
             written.iter().any(|line| is_like(line, &quote)),
             "no line like this one was written:\n{quote}\n---- but these\n{}",
             written.join("\n")
         );
     }
+}
+
+#[test]
+fn quoted_lines_of_envoy_are_written() {
+    let written = [ill_configured(), not_found(), not_capable()].concat();
+    for quote in quotes("text envoy") {
+        assert!(
+            written.contains(&quote),
+            "not written: {quote}\n---- but\n{written}"
+        );
+    }
+}
+
+/// The lines that the document quotes in blocks of this kind.
+fn quotes(kind: &str) -> Vec<String> {
+    let blocks = Document::read("docs/troubleshooting.md").blocks();
+    let mut quotes = Vec::new();
+    for block in blocks {
+        assert!(
+            block.info.starts_with("text "),
+            "a block of another kind: {}",
+            block.info
+        );
+        if block.info == kind {
+            quotes.push(block.code.trim_end().to_owned());
+        }
+    }
+    assert!(
+        !quotes.is_empty(),
+        "no lines were found: this checks nothing"
+    );
+    quotes
 }
 
 /// Whether a line is a quote whose `<…>` stand for any text.
@@ -75,13 +97,45 @@ fn lines(log: &str) -> Vec<String> {
 fn refused() -> Vec<String> {
     let mut named = module_filter(None);
     named["typed_config"]["filter_name"] = json!("original_dst");
-    let options = json!({ "unredirected_connections": "DROP" });
-    [named, module_filter(Some(options))]
+    [named, ill_options()]
         .map(|filter| {
             let listener = Listener::new("0.0.0.0:15001").filter(filter);
             lines(&validate(VERSION, &bootstrap([listener.tcp()], [])).expect_err("refused"))
         })
         .concat()
+}
+
+fn ill_options() -> Value {
+    module_filter(Some(json!({ "unredirected_connections": "DROP" })))
+}
+
+/// What Envoy writes of a module that refuses its options.
+fn ill_configured() -> String {
+    let listener = Listener::new("0.0.0.0:15001").filter(ill_options());
+    validate(VERSION, &bootstrap([listener.tcp()], [])).expect_err("refused")
+}
+
+/// What it writes if the library is not there.
+fn not_found() -> String {
+    let lab = Lab::new();
+    let empty = tempfile::tempdir().expect("a temporary directory");
+    let listener = Listener::new("0.0.0.0:15001").filter(module_filter(None));
+    Envoy::builder(&lab.gateway, VERSION)
+        .config(bootstrap([listener.tcp()], []))
+        .modules(empty.path())
+        .try_start()
+        .expect_err("nothing to load")
+}
+
+/// What it writes if it may not have a transparent listener.
+fn not_capable() -> String {
+    let lab = Lab::new();
+    let listener = Listener::new("0.0.0.0:15001").transparent();
+    Envoy::builder(&lab.gateway, VERSION)
+        .config(bootstrap([listener.tcp()], []))
+        .user(1337)
+        .try_start()
+        .expect_err("a user without capabilities")
 }
 
 /// What is written of connections that rules redirect, or should have.
