@@ -20,6 +20,9 @@ quietly() {
     fail "failed: $*"
 }
 
+# The versions of Envoy that the lab knows, the oldest first.
+envoy_versions() { sed -n 's/^ *Self::V.* => "\([0-9.]*\)",$/\1/p' integration/src/version.rs; }
+
 # Runs the pip of a Python environment of the project's own.
 pip() {
     [ -x "$venv/bin/pip" ] || quietly /usr/bin/python3 -m venv --clear "$venv"
