@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench test check fmt clean packages root
+.PHONY: help setup build demo bench test compose-test image-test check fmt clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -23,9 +23,18 @@ build: packages ## Build the library, target/release/liboriginal_dst.so
 	@cargo build --release
 
 ##@ Work on it
-test: root build ## Run every test, in every Envoy
+test: root build ## Run every test, in every Envoy, and in containers where a Docker engine runs
 	@scripts/envoys
-	@cargo test --workspace --no-fail-fast
+	@status=0; cargo test --workspace --no-fail-fast || status=$$?; \
+	    scripts/container-tests || status=$$?; exit $$status
+
+compose-test: root build ## Try every path through a gateway of containers, in a minute
+	@scripts/engine
+	@scripts/compose-test
+
+image-test: root build ## Build and try the images of the Dockerfile
+	@scripts/engine
+	@scripts/image-test
 
 check: packages ## Check format, lints, documentation, links, manifests and dependencies
 	cargo fmt --all --check
@@ -48,11 +57,11 @@ clean: ## Remove target/: what was built, and the Envoys
 help: ## List the targets
 	@awk -F ':.*## ' ' \
 	    /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	    /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 } \
+	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 } \
 	' $(MAKEFILE_LIST)
 	@echo
-	@echo "Needs Debian with cargo (rustup); demo, test, and whatever has to be installed, need root."
-	@echo "ENVOY_VERSION=1.40.0 limits demo, test and setup to that version."
+	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."
+	@echo "ENVOY_VERSION=1.40.0 limits demo, the tests and setup to that version."
 
 packages:
 	@scripts/packages

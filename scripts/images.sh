@@ -27,7 +27,7 @@ envoy_image() {
     base_image
     [ -z "${ENVOY_IMAGE:-}" ] || return 0
     local version=${ENVOY_VERSION:-$(envoy_versions | tail -1)}
-    export ENVOY_IMAGE=$project-envoy:$version-$(tag_of "$BASE_IMAGE")
+    export ENVOY_IMAGE=$project-stock-envoy:$version-$(tag_of "$BASE_IMAGE")
     ! has_image "$ENVOY_IMAGE" || return 0
     scripts/envoys --newest
     layer "$ENVOY_IMAGE" 'COPY envoy /usr/local/bin/' \
