@@ -33,17 +33,22 @@ def ask(to):
             return own, ""
 
 
+def entries():
+    """The log's complete lines."""
+    lines = LOG.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 def logged(since, matches):
-    """The first matching entry behind a place of the log, as soon as it is written."""
+    """The first entry that matches behind so many others, as soon as it is written."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        lines = LOG.read_text()[since:].splitlines(keepends=True)
-        entries = [json.loads(line) for line in lines if line.endswith("\n")]
-        found = [entry for entry in entries if matches(entry)]
+        new = entries()[since:]
+        found = [entry for entry in new if matches(entry)]
         if found:
             return found[0]
         time.sleep(0.05)
-    raise TimeoutError(f"the access log lacks the connection; it has {entries}")
+    raise TimeoutError(f"the access log lacks the connection; it has {new}")
 
 
 def check(what, found, expected):
@@ -62,7 +67,7 @@ def arrival(case, own, since):
 
 
 def attempt(case):
-    since = len(LOG.read_text())
+    since = len(entries())
     own, answer = ask(case.to)
     entry = arrival(case, own, since)
     check("refused", entry["refused"], case.refused)
