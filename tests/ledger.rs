@@ -7,16 +7,19 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
 use fake_host::log::{self, Level};
 use serde::{Deserialize, Serialize};
 
+#[path = "../benches/callgrind/mod.rs"]
+mod callgrind;
 #[path = "../benches/cases/mod.rs"]
 mod cases;
 
+use callgrind::instructions;
 use cases::{CASES, Case};
 
 /// So much more than the ledger says is too much.
@@ -71,8 +74,8 @@ fn build() -> PathBuf {
         .args([
             "build",
             "--release",
-            "--example",
-            "accept",
+            "--bench",
+            "instructions",
             "--message-format=json",
         ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -90,31 +93,6 @@ fn build() -> PathBuf {
         .expect("cargo to name the executable")
 }
 
-/// The instructions of a whole run.
-fn run(program: &Path, case: &Case, count: u64) -> u64 {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args([case.name, &count.to_string()])
-        .output()
-        .expect("valgrind, which counts the instructions, is not installed: run `make setup`");
-    let report = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{report}");
-    let total = report
-        .lines()
-        .find_map(|line| line.split_once("Collected : "));
-    total
-        .expect("valgrind to report a total")
-        .1
-        .trim()
-        .parse()
-        .expect("a number")
-}
-
-fn instructions(program: &Path, case: &Case) -> u64 {
-    (run(program, case, CONNECTIONS) - run(program, case, 0)) / CONNECTIONS
-}
-
 #[test]
 fn costs_do_not_grow() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger.json");
@@ -122,9 +100,10 @@ fn costs_do_not_grow() {
     let costs: BTreeMap<_, _> = CASES
         .iter()
         .map(|case| {
+            let piece = format!("accept/{}", case.name);
             let cost = Cost {
                 allocations: allocations(case),
-                instructions: instructions(&program, case),
+                instructions: instructions(&program, &[&piece], CONNECTIONS),
             };
             (case.name, cost)
         })
