@@ -14,7 +14,7 @@ demo: root build ## Show the module at work in a real Envoy, in a few seconds
 	@cargo build --package integration --bin demo
 	@target/debug/demo
 
-bench: root build ## Count what the module costs, in instructions of Envoy, in three minutes
+bench: root build ## Measure what the module costs, in a few minutes, and plot it: target/bench
 	@scripts/envoys --newest
 	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
 	@cargo run --quiet --package integration --bin bench
@@ -61,7 +61,9 @@ help: ## List the targets
 	' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."
-	@echo "ENVOY_VERSION=1.40.0 limits demo, the tests and setup to that version."
+	@echo "ENVOY_VERSION=1.40.0 limits demo, the tests and setup to that version; bench measures it."
+	@echo "ROUNDS=200 makes bench measure CPU time in so many rounds; 60 if not said."
+	@echo "docs/bench.svg is a copy of target/bench/report.svg."
 
 packages:
 	@scripts/packages

@@ -115,7 +115,7 @@ impl Listener {
                 }]},
             },
         });
-        self.chain(filter)
+        self.chain(&[filter])
     }
 
     /// Finishes it with a TCP proxy.
@@ -129,11 +129,12 @@ impl Listener {
                 "cluster": self.cluster,
             },
         });
-        self.chain(filter)
+        self.chain(&[filter])
     }
 
-    fn chain(mut self, filter: Value) -> Value {
-        self.value["filter_chains"] = json!([{ "filters": [filter] }]);
+    /// Finishes it with these network filters.
+    pub fn chain(mut self, filters: &[Value]) -> Value {
+        self.value["filter_chains"] = json!([{ "filters": filters }]);
         self.value
     }
 }

@@ -1,54 +1,110 @@
-//! What the module costs: user-space instructions of the whole Envoy for each accepted connection.
+//! What the module costs, in the newest Envoy with one worker, whose listener answers each redirected
+//! connection at once and closes it:
 //!
-//! Instructions are repeatable where time is not: valgrind's callgrind counts them, in the newest
-//! Envoy with one worker, whose listener answers each redirected connection at once and closes it.
+//! - user-space instructions, which callgrind counts, in Envoy and in pieces of the module;
+//! - processor time, in rounds, with an interval in which the median lies;
+//! - system calls, which strace counts;
+//! - memory, the time to load rules, and the size of the library.
+//!
+//! It prints a table and the goals, and writes `target/bench/report.json` and `report.svg`. The
+//! environment variable `ROUNDS` says how many rounds there are.
 
 mod callgrind;
+mod dump;
+mod estimate;
+mod goals;
+mod load;
+mod machine;
+mod pieces;
+mod plot;
+mod process;
+mod progress;
+mod report;
+mod rounds;
+mod site;
 mod subject;
+mod syscalls;
+mod table;
 
-use std::path::PathBuf;
+use std::{env, fs};
 
-use lab::{Lab, To, Version, bootstrap};
+use lab::Version;
 
-use callgrind::instructions_per_connection;
-use subject::{PORT, subjects};
+use machine::Machine;
+use progress::Progress;
+use report::{Measured, Report};
+use site::Site;
+use subject::Subject;
+
+const ROUNDS: usize = 60;
+/// Fewer say too little.
+const FEWEST_ROUNDS: usize = 10;
+/// The rounds between two signs of life.
+const ROUNDS_A_STEP: usize = 10;
 
 fn main() {
+    let report = Report::new(measure(rounds()));
+    table::print(&report);
+    println!();
+    for piece in &report.pieces {
+        println!("{:38} {:>12}", piece.name, piece.instructions);
+    }
+    println!();
+    for goal in &report.goals {
+        println!("{goal}");
+    }
+    write(&report);
+}
+
+fn rounds() -> usize {
+    let rounds =
+        env::var("ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("ROUNDS: a number"));
+    assert!(rounds >= FEWEST_ROUNDS, "ROUNDS: {FEWEST_ROUNDS} at least");
+    rounds
+}
+
+fn measure(rounds: usize) -> Measured {
     let version = Version::under_test().into_iter().max().expect("a version");
-    let libraries = libraries();
-    let lab = Lab::new();
-    lab.gateway.redirect(To::Port(PORT), subject::LISTENER);
-    println!("Instructions of the whole Envoy {version} per accepted connection");
-    println!("{:<44} {:>12} {:>14}", "", "instructions", "to built-in");
-    let mut builtin = None;
-    for subject in subjects() {
-        let listener = subject.listener();
-        let config = bootstrap([listener], []);
-        let count = instructions_per_connection(&lab, version, &libraries, config);
-        let reference = *builtin.get_or_insert(count);
-        let percent = 100.0 * (count - reference) / reference;
-        println!("{:<44} {count:>12.0} {percent:>+12.1} %", subject.name);
+    let steps = 1 + 2 * Subject::ALL.len() + rounds.div_ceil(ROUNDS_A_STEP);
+    let mut progress = Progress::new(steps);
+    progress.step("instructions of the module's pieces");
+    let pieces = pieces::count();
+    process::stay_on_one_processor();
+    let site = Site::new(version);
+    let instructions = Subject::ALL.map(|subject| {
+        progress.step(format_args!("instructions: {}", subject.name()));
+        callgrind::count(&site, subject)
+    });
+    let system_calls = Subject::ALL.map(|subject| {
+        progress.step(format_args!("system calls: {}", subject.name()));
+        syscalls::count(&site, subject)
+    });
+    let rounds = (0..rounds).map(|round| {
+        if round % ROUNDS_A_STEP == 0 {
+            progress.step(format_args!(
+                "CPU time and memory: round {} of {rounds}",
+                round + 1
+            ));
+        }
+        rounds::round(&site)
+    });
+    Measured {
+        machine: Machine::here(version),
+        library_bytes: fs::metadata(lab::module::library())
+            .expect("the library")
+            .len(),
+        pieces,
+        instructions: instructions.into(),
+        system_calls: system_calls.into(),
+        rounds: rounds.collect(),
     }
 }
 
-/// A directory with the module and the SDK's examples, for Envoy to find them in.
-fn libraries() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let module = lab::module::library();
-    let release = module.parent().expect("target/release");
-    let link = |library: PathBuf| {
-        let name = library.file_name().expect("a library");
-        std::os::unix::fs::symlink(&library, directory.path().join(name)).expect("a new link");
-    };
-    link(module.clone());
-    for example in ["libempty.so", "libconstant.so"] {
-        let library = release.join("examples").join(example);
-        assert!(
-            library.is_file(),
-            "{} is not there: run `make bench`",
-            library.display()
-        );
-        link(library);
-    }
-    directory
+fn write(report: &Report) {
+    let directory = lab::workspace().join("target/bench");
+    fs::create_dir_all(&directory).expect("make target/bench");
+    let json = serde_json::to_string_pretty(report).expect("JSON");
+    fs::write(directory.join("report.json"), json + "\n").expect("write the report");
+    fs::write(directory.join("report.svg"), plot::draw(report)).expect("write the plot");
+    println!("\nAll figures: target/bench/report.json; a plot of them: target/bench/report.svg");
 }

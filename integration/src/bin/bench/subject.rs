@@ -1,113 +1,188 @@
 //! What is measured.
 
-use lab::Listener;
+use std::net::SocketAddr;
+
+use lab::address::UPSTREAM_V4;
 use lab::module::{builtin_filter, module_filter, module_filter_with};
+use lab::{Listener, bootstrap};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The port that clients ask for.
-pub const PORT: u16 = 8080;
-/// The port that their connections are redirected to.
-pub const LISTENER: u16 = 15001;
-
-/// A listener to be measured.
-pub struct Subject {
-    /// What it is, for a person.
-    pub name: &'static str,
-    listener_filter: Option<Value>,
-    network_filter: Option<Value>,
+/// An Envoy with one listener, which answers each connection with one word and closes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    BuiltIn,
+    BuiltInAgain,
+    NoFilter,
+    Empty,
+    Constant,
+    Module,
+    FewRules,
+    ManyRules,
+    EmptyWithRules,
+    Refused,
+    Rbac,
 }
 
+/// The rules of [`Subject::FewRules`].
+pub const FEW: u32 = 10;
+/// The rules of [`Subject::ManyRules`].
+pub const MANY: u32 = 100_000;
+
+/// What Envoy says, unasked, before it closes.
+const ANSWER: &str = "hi";
+
 impl Subject {
-    fn new(name: &'static str, listener_filter: Value) -> Self {
-        Self {
-            name,
-            listener_filter: Some(listener_filter),
-            network_filter: None,
+    /// All of them. The built-in filter comes first: it is what the rest is compared to.
+    pub const ALL: [Self; 11] = [
+        Self::BuiltIn,
+        Self::BuiltInAgain,
+        Self::NoFilter,
+        Self::Empty,
+        Self::Constant,
+        Self::Module,
+        Self::FewRules,
+        Self::ManyRules,
+        Self::EmptyWithRules,
+        Self::Refused,
+        Self::Rbac,
+    ];
+
+    /// What it is, for a person.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built-in filter",
+            Self::BuiltInAgain => "built-in filter, once more",
+            Self::NoFilter => "no listener filter",
+            Self::Empty => "a module that does nothing",
+            Self::Constant => "a module that restores a constant",
+            Self::Module => "this module",
+            Self::FewRules => "this module, 10 rules",
+            Self::ManyRules => "this module, 100,000 rules",
+            Self::EmptyWithRules => "a module that ignores 100,000 rules",
+            Self::Refused => "this module, refusing",
+            Self::Rbac => "built-in filter, network RBAC refusing",
         }
     }
 
-    /// Answers each connection with one word, and closes it.
-    pub fn listener(&self) -> Value {
-        let listener = Listener::new(&format!("0.0.0.0:{LISTENER}")).field("access_log", json!([]));
-        let listener = self
-            .listener_filter
-            .iter()
-            .cloned()
-            .fold(listener, Listener::filter);
-        let mut listener = listener.tcp();
-        let answer = json!({
-            "name": "envoy.filters.network.direct_response",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config",
-                "response": { "inline_string": "hi" },
-            },
-        });
-        let filters: Vec<&Value> = self.network_filter.iter().chain([&answer]).collect();
-        listener["filter_chains"] = json!([{ "filters": filters }]);
-        listener
+    /// Whether it refuses connections.
+    pub fn refuses(self) -> bool {
+        matches!(self, Self::Refused | Self::Rbac)
+    }
+
+    /// What a client hears.
+    pub fn answer(self) -> &'static [u8] {
+        if self.refuses() {
+            b""
+        } else {
+            ANSWER.as_bytes()
+        }
+    }
+
+    /// Where clients ask for it.
+    pub fn asked(self) -> SocketAddr {
+        SocketAddr::new(UPSTREAM_V4, 8080 + self as u16)
+    }
+
+    /// The port that they are redirected to.
+    pub fn listener_port(self) -> u16 {
+        15001 + self as u16
+    }
+
+    /// The whole config of its Envoy.
+    pub fn config(self) -> Value {
+        let mut config = bootstrap([self.listener()], []);
+        config["admin"]["address"]["socket_address"] =
+            json!({ "address": "127.0.0.1", "port_value": 9901 + self as u16 });
+        config
+    }
+
+    fn listener(self) -> Value {
+        let address = format!("0.0.0.0:{}", self.listener_port());
+        let listener = Listener::new(&address).field("access_log", json!([]));
+        self.listener_filter()
+            .into_iter()
+            .fold(listener, Listener::filter)
+            .chain(&self.network_filters())
+    }
+
+    fn listener_filter(self) -> Option<Value> {
+        Some(match self {
+            Self::NoFilter => return None,
+            Self::BuiltIn | Self::BuiltInAgain | Self::Rbac => builtin_filter(),
+            Self::Empty => example("empty", module_filter(None)),
+            Self::Constant => example("constant", constant()),
+            Self::Module => module_filter(None),
+            Self::FewRules => module_filter(Some(rules(FEW))),
+            Self::ManyRules => module_filter(Some(rules(MANY))),
+            Self::EmptyWithRules => example("empty", module_filter(Some(rules(MANY)))),
+            Self::Refused => module_filter(Some(deny(&["10.2.0.0/16"]))),
+        })
+    }
+
+    fn network_filters(self) -> Vec<Value> {
+        match self {
+            // It judges the first bytes: an answer without a question would come before.
+            Self::Rbac => vec![rbac(), network_filter("echo", "echo.v3.Echo", json!({}))],
+            _ => vec![network_filter(
+                "direct_response",
+                "direct_response.v3.Config",
+                json!({ "response": { "inline_string": ANSWER } }),
+            )],
+        }
     }
 }
 
-/// The built-in filter comes first: it is what the rest is compared to.
-pub fn subjects() -> Vec<Subject> {
-    vec![
-        Subject::new("built-in filter", builtin_filter()),
-        Subject {
-            name: "no listener filter",
-            listener_filter: None,
-            network_filter: None,
-        },
-        Subject::new("a module that does nothing", example("empty", "")),
-        Subject::new(
-            "a module that restores a constant",
-            example("constant", "10.2.0.2"),
-        ),
-        Subject::new("this module", module_filter(None)),
-        Subject::new("this module, 10 rules", module_filter(Some(rules(10)))),
-        Subject::new(
-            "this module, 100,000 rules",
-            module_filter(Some(rules(100_000))),
-        ),
-        Subject::new(
-            "this module, refused",
-            module_filter(Some(json!({ "destinations": { "deny": ["10.2.0.0/16"] } }))),
-        ),
-        Subject {
-            name: "built-in filter, refused by network RBAC",
-            listener_filter: Some(builtin_filter()),
-            network_filter: Some(rbac()),
-        },
-    ]
+fn rbac() -> Value {
+    network_filter(
+        "rbac",
+        "rbac.v3.RBAC",
+        json!({
+            "stat_prefix": "rbac",
+            "rules": { "action": "DENY", "policies": { "denied": {
+                "permissions": [
+                    { "destination_ip": { "address_prefix": "10.2.0.0", "prefix_len": 16 } },
+                ],
+                "principals": [{ "any": true }],
+            }}},
+        }),
+    )
 }
 
-fn example(name: &str, config: &str) -> Value {
-    let mut filter = module_filter_with(Some(json!({
-        "@type": "type.googleapis.com/google.protobuf.StringValue",
-        "value": config,
-    })));
+fn network_filter(name: &str, message: &str, mut config: Value) -> Value {
+    config["@type"] = json!(format!(
+        "type.googleapis.com/envoy.extensions.filters.network.{message}"
+    ));
+    json!({ "name": format!("envoy.filters.network.{name}"), "typed_config": config })
+}
+
+/// One of the SDK's examples in the module's place.
+fn example(name: &str, mut filter: Value) -> Value {
     filter["typed_config"]["dynamic_module_config"]["name"] = json!(name);
     filter
 }
 
-/// So many denied prefixes, none of which is the destination's.
-fn rules(count: u32) -> Value {
-    let denied = (0..count).map(|index| {
-        let [_, a, b, c] = index.to_be_bytes();
-        format!("{}.{b}.{c}.0/24", 11 + a)
-    });
-    json!({ "destinations": { "deny": denied.collect::<Vec<_>>() } })
+/// The config of the example that restores what it says.
+fn constant() -> Value {
+    module_filter_with(Some(json!({
+        "@type": "type.googleapis.com/google.protobuf.StringValue",
+        "value": UPSTREAM_V4.to_string(),
+    })))
 }
 
-fn rbac() -> Value {
-    json!({
-        "name": "envoy.filters.network.rbac",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
-            "stat_prefix": "rbac",
-            "rules": { "action": "DENY", "policies": { "denied": {
-                "permissions": [{ "destination_ip": { "address_prefix": "10.2.0.0", "prefix_len": 16 } }],
-                "principals": [{ "any": true }],
-            }}},
-        },
-    })
+/// So many denied prefixes, none of which is the destination's. Each second one is left out: what
+/// touches would become one range.
+fn rules(count: u32) -> Value {
+    let denied: Vec<String> = (0..count)
+        .map(|index| {
+            let [a, b, c, _] = ((11 << 24) + index * 512).to_be_bytes();
+            format!("{a}.{b}.{c}.0/24")
+        })
+        .collect();
+    deny(&denied)
+}
+
+fn deny(prefixes: &[impl Serialize]) -> Value {
+    json!({ "destinations": { "deny": prefixes } })
 }

@@ -1,0 +1,59 @@
+//! The table at the end.
+
+use crate::report::{Report, Row};
+use crate::subject::Subject;
+
+/// Prints a row for each subject.
+pub fn print(report: &Report) {
+    println!(
+        "\n{:38} {:>12} {:>9} {:>9} {:>25} {:>23} {:>7} {:>9}",
+        "for each connection",
+        "",
+        "",
+        "above",
+        "CPU time, µs",
+        "CPU time to built-in",
+        "system",
+        "resident"
+    );
+    println!(
+        "{:38} {:>12} {:>9} {:>9} {:>9} {:>7} {:>7} {:>23} {:>7} {:>9}",
+        "",
+        "instructions",
+        "built-in",
+        "constant",
+        "all",
+        "user",
+        "system",
+        "median, 95 % interval",
+        "calls",
+        "MiB"
+    );
+    let instructions = |subject| report.of(subject).instructions_per_connection;
+    let (built_in, constant) = (
+        instructions(Subject::BuiltIn),
+        instructions(Subject::Constant),
+    );
+    for row in &report.subjects {
+        println!("{}", line(row, built_in, constant));
+    }
+}
+
+fn line(row: &Row, built_in: f64, constant: f64) -> String {
+    let instructions = row.instructions_per_connection;
+    let ratio = row.cpu_ratio_to_built_in;
+    format!(
+        "{:38} {instructions:>12.0} {:>+7.1} % {:>+9.0} {:>9.2} {:>7.1} {:>7.1}   {:.3} [{:.3}, {:.3}] {:>7.1} {:>9.1}",
+        row.name,
+        100.0 * (instructions / built_in - 1.0),
+        instructions - constant,
+        row.cpu_microseconds_per_connection.median,
+        row.user_microseconds_per_connection,
+        row.system_microseconds_per_connection,
+        ratio.median,
+        ratio.low,
+        ratio.high,
+        row.system_calls_per_connection,
+        row.resident_kib / 1024.0,
+    )
+}
