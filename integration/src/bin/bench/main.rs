@@ -69,7 +69,6 @@ fn measure(rounds: usize) -> Measured {
     let mut progress = Progress::new(steps);
     progress.step("instructions of the module's pieces");
     let pieces = pieces::count();
-    process::stay_on_one_processor();
     let site = Site::new(version);
     let instructions = Subject::ALL.map(|subject| {
         progress.step(format_args!("instructions: {}", subject.name()));
@@ -79,6 +78,7 @@ fn measure(rounds: usize) -> Measured {
         progress.step(format_args!("system calls: {}", subject.name()));
         syscalls::count(&site, subject)
     });
+    process::stay_on_one_processor();
     let rounds = (0..rounds).map(|round| {
         if round % ROUNDS_A_STEP == 0 {
             progress.step(format_args!(

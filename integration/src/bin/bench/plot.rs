@@ -10,6 +10,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::estimate::Estimate;
 use crate::report::{Report, Row};
 use crate::subject::Subject;
 
@@ -44,7 +45,7 @@ pub fn draw(report: &Report) -> String {
     svg
 }
 
-/// What the rules of [`Subject::EmptyWithRules`] cost is memory only.
+/// [`Subject::EmptyWithRules`] is there for its memory.
 fn is_shown(row: &Row) -> bool {
     row.subject != Subject::EmptyWithRules
 }
@@ -56,7 +57,8 @@ fn picture(root: &Area, report: &Report, rows: &[&Row]) -> Drawn {
     ratios(&right, rows)?;
     let machine = &report.machine;
     let caption = format!(
-        "envoy-original-dst {}, Envoy {}, one worker, {}, Linux {}, {} rounds of {} connections, {}",
+        "envoy-original-dst {}, Envoy {}, one worker, {}, Linux {}; \
+         CPU time: median of {} rounds of {} connections, 95 % interval; {}",
         machine.module_version,
         machine.envoy_version,
         machine.processor,
@@ -73,7 +75,7 @@ fn picture(root: &Area, report: &Report, rows: &[&Row]) -> Drawn {
 
 fn instructions(area: &Area, rows: &[&Row]) -> Drawn {
     let longest = rows.iter().map(|row| row.instructions_per_connection);
-    let end = 1.12 * longest.fold(0.0, f64::max);
+    let end = 1.15 * longest.fold(0.0, f64::max);
     let mut chart = chart(
         area,
         "Instructions of Envoy per connection",
@@ -86,9 +88,9 @@ fn instructions(area: &Area, rows: &[&Row]) -> Drawn {
         let (middle, value) = (f64::from(y) + 0.5, row.instructions_per_connection);
         let corners = [(0.0, middle - 0.32), (value, middle + 0.32)];
         chart.draw_series([Rectangle::new(corners, colour(row).filled())])?;
-        let number = format!(" {}", thousands(value));
-        chart.draw_series([Text::new(number, (value, middle), text(14, HPos::Left))])?;
-        let (_, y) = chart.backend_coord(&(0.0, middle));
+        let (end, y) = chart.backend_coord(&(value, middle));
+        let number = thousands(value);
+        area.draw(&Text::new(number, (end + 6, y), text(14, HPos::Left)))?;
         area.draw(&Text::new(
             row.name,
             (LEFT as i32 - 10, y),
@@ -98,24 +100,24 @@ fn instructions(area: &Area, rows: &[&Row]) -> Drawn {
     Ok(())
 }
 
+/// Those that refuse do less: where they lie outside of what the others need, a number says it.
 fn ratios(area: &Area, rows: &[&Row]) -> Drawn {
-    let ratios = || rows.iter().map(|row| row.cpu_ratio_to_built_in);
-    let low = ratios().map(|ratio| ratio.low).fold(1.0, f64::min);
-    let high = ratios().map(|ratio| ratio.high).fold(1.0, f64::max);
-    let room = 0.08 * (high - low);
-    let range = low - room..high + room;
-    let mut chart = chart(
-        area,
-        "CPU time to the built-in filter's",
-        20,
-        range,
-        rows.len(),
-    )?;
+    let others = rows.iter().filter(|row| !row.subject.refuses());
+    let ratios = others.map(|row| row.cpu_ratio_to_built_in);
+    let bounds = |(low, high), ratio: Estimate| (ratio.low.min(low), ratio.high.max(high));
+    let (low, high) = ratios.fold((0.99_f64, 1.03_f64), bounds);
+    let title = "CPU time to the built-in filter's";
+    let mut chart = chart(area, title, 20, low - 0.005..high + 0.005, rows.len())?;
     mesh(&mut chart, 6, &|value| format!("{value:.2}"))?;
     let parity = [(1.0, 0.0), (1.0, rows.len() as f64)];
     chart.draw_series([PathElement::new(parity, INK)])?;
     for (row, y) in rows.iter().zip(0..) {
         let (middle, ratio, colour) = (f64::from(y) + 0.5, row.cpu_ratio_to_built_in, colour(row));
+        if ratio.low < low || ratio.high > high {
+            let number = format!("{:.2}", ratio.median);
+            chart.draw_series([Text::new(number, (low, middle), text(14, HPos::Left))])?;
+            continue;
+        }
         let interval = [(ratio.low, middle), (ratio.high, middle)];
         chart.draw_series([PathElement::new(interval, colour.stroke_width(3))])?;
         chart.draw_series([Circle::new((ratio.median, middle), 5, colour.filled())])?;
