@@ -1,0 +1,159 @@
+//! What a person reads, and `target/soak/report.json`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use lab::Version;
+use serde_json::{Value, json};
+
+use crate::crowd::Crowd;
+use crate::goals::{self, Goal};
+use crate::memory::{Growth, Sample};
+
+/// Fewer connections say nothing of growth: Envoy's caches are not full yet.
+const ENOUGH_FOR_GROWTH: u64 = 200_000;
+
+/// All that was found.
+pub struct Report {
+    pub version: Version,
+    pub is_builtin: bool,
+    pub took: Duration,
+    pub updates: u32,
+    /// Files open before and after.
+    pub files: (usize, usize),
+    pub stats: BTreeMap<String, u64>,
+    pub samples: Vec<Sample>,
+    pub crowd: Crowd,
+}
+
+/// One line while it runs.
+pub fn progress(wanted: u64, elapsed: Duration, sample: &Sample) {
+    let rate = sample.connections as f64 / elapsed.as_secs_f64();
+    let left = wanted.saturating_sub(sample.connections) as f64 / rate.max(1.0);
+    println!(
+        "{:>9} connections, {rate:>5.0} a second, {:.1} MiB resident, {left:.0} s left",
+        sample.connections,
+        sample.resident / 1024.0,
+    );
+}
+
+impl Report {
+    /// Prints the summary and writes the file; whether every goal is met.
+    pub fn finish(&self) -> bool {
+        let goals = self.goals();
+        self.print(&goals);
+        let directory = lab::workspace().join("target/soak");
+        fs::create_dir_all(&directory).expect("a directory in target");
+        let text = serde_json::to_string_pretty(&self.json(&goals)).expect("JSON to text");
+        let file = directory.join("report.json");
+        fs::write(&file, text).expect("write the report");
+        println!("all figures: {}", file.display());
+        goals.iter().all(|goal| goal.is_met)
+    }
+
+    fn goals(&self) -> Vec<Goal> {
+        let mut goals: Vec<Goal> = goals::outcomes(&self.crowd).into();
+        if !self.is_builtin {
+            goals.push(goals::counters(&self.crowd, &self.stats));
+            goals.push(goals::updates(&self.crowd, &self.stats, self.updates));
+        }
+        goals.push(goals::files(self.files));
+        if self.crowd.done() >= ENOUGH_FOR_GROWTH {
+            let growth = [
+                (
+                    "resident memory does not grow",
+                    self.growth(|sample| sample.resident),
+                ),
+                (
+                    "allocated memory does not grow",
+                    self.growth(|sample| sample.allocated),
+                ),
+            ];
+            let growth = growth
+                .into_iter()
+                .filter_map(|(what, growth)| Some((what, growth?)));
+            goals.extend(growth.map(|(what, growth)| goals::growth(what, &growth)));
+        }
+        goals
+    }
+
+    /// After the first fifth, in which caches fill.
+    fn growth(&self, value: fn(&Sample) -> f64) -> Option<Growth> {
+        let warm = self.crowd.done() / 5;
+        let begin = self
+            .samples
+            .partition_point(|sample| sample.connections < warm);
+        Growth::of(&self.samples[begin..], value)
+    }
+
+    fn print(&self, goals: &[Goal]) {
+        println!();
+        for (kind, tally) in self.crowd.kinds.iter().zip(&self.crowd.tallies) {
+            let [made, refused, lost, wrong] =
+                [&tally.made, &tally.refused, &tally.lost, &tally.wrong].map(|n| n.load(Relaxed));
+            println!(
+                "{:<30} {made:>9} made {refused:>8} refused while away {lost:>6} lost {wrong:>6} wrong",
+                kind.name
+            );
+        }
+        for failure in self.crowd.failures.lock().expect("no panic").iter() {
+            println!("  {failure}");
+        }
+        println!();
+        for Goal {
+            goal,
+            is_met,
+            found,
+        } in goals
+        {
+            println!(
+                "{} {goal}: {found}",
+                if *is_met { "ok    " } else { "MISSED" }
+            );
+        }
+        let done = self.crowd.done();
+        let seconds = self.took.as_secs_f64();
+        let missed = goals.iter().filter(|goal| !goal.is_met).count();
+        println!(
+            "\nsoak: {}. {done} connections in {seconds:.0} s, {:.0} a second, Envoy {}; \
+             {} goals met, {missed} missed",
+            if missed == 0 { "ok" } else { "FAILED" },
+            done as f64 / seconds,
+            self.version,
+            goals.len() - missed,
+        );
+    }
+
+    fn json(&self, goals: &[Goal]) -> Value {
+        let kinds = self.crowd.kinds.iter().zip(&self.crowd.tallies);
+        let kinds = kinds.map(|(kind, tally)| {
+            json!({
+                "kind": kind.name,
+                "made": tally.made,
+                "refused_while_away": tally.refused,
+                "lost": tally.lost,
+                "wrong": tally.wrong,
+            })
+        });
+        let module = self
+            .stats
+            .iter()
+            .filter(|(name, _)| name.contains(".original_dst."));
+        json!({
+            "envoy": self.version.number(),
+            "filter": if self.is_builtin { "built-in" } else { "module" },
+            "connections": self.crowd.done(),
+            "seconds": self.took.as_secs_f64(),
+            "updates": self.updates,
+            "open_files": { "before": self.files.0, "after": self.files.1 },
+            "goals": goals,
+            "kinds": kinds.collect::<Vec<_>>(),
+            "counters": module.collect::<BTreeMap<_, _>>(),
+            "resident": self.growth(|sample| sample.resident),
+            "allocated": self.growth(|sample| sample.allocated),
+            "samples": self.samples,
+        })
+    }
+}
