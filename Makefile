@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench test compose-test image-test check fmt clean packages root
+.PHONY: help demo bench soak build test compose-test image-test check fmt setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -18,6 +18,10 @@ bench: root build ## Measure what the module costs, in a few minutes, and plot i
 	@scripts/envoys --newest
 	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
 	@cargo run --quiet --package integration --bin bench
+
+soak: root build ## Send a million connections while listeners change, in some minutes
+	@scripts/envoys --newest
+	@cargo run --quiet --package integration --bin soak
 
 build: packages ## Build the library, target/release/liboriginal_dst.so
 	@cargo build --release
@@ -61,8 +65,9 @@ help: ## List the targets
 	' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."
-	@echo "ENVOY_VERSION=1.40.0 limits demo, the tests and setup to that version; bench measures it."
+	@echo "ENVOY_VERSION=1.40.0 limits demo, the tests, soak and setup to that version; bench measures it."
 	@echo "ROUNDS=200 makes bench measure CPU time in so many rounds; 60 if not said."
+	@echo "CONNECTIONS=50000000 makes soak longer."
 	@echo "docs/bench.svg is a copy of target/bench/report.svg."
 
 packages:

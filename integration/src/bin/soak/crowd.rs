@@ -53,7 +53,7 @@ impl Crowd {
         }
     }
 
-    /// How many connections have ended.
+    /// How many connections to Envoy have ended.
     pub fn done(&self) -> u64 {
         self.done.load(Relaxed)
     }
@@ -96,12 +96,12 @@ impl Crowd {
         } else {
             &Outcome::Refused
         };
-        let count = if is_there {
-            &tally.made
+        if is_there {
+            tally.made.fetch_add(1, Relaxed);
+            self.done.fetch_add(1, Relaxed);
         } else {
-            &tally.refused
-        };
-        count.fetch_add(1, Relaxed);
+            tally.refused.fetch_add(1, Relaxed);
+        }
         if outcome != *expected {
             match outcome {
                 Outcome::Answered(_) => tally.wrong.fetch_add(1, Relaxed),
@@ -115,7 +115,6 @@ impl Crowd {
                 ));
             }
         }
-        self.done.fetch_add(1, Relaxed);
     }
 }
 

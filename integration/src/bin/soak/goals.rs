@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::crowd::{Crowd, Tally};
 use crate::memory::Growth;
-use crate::site::stat_prefix;
+use crate::site::{SCOPE, stat_prefix};
 
 /// In percent.
 const GROWTH: f64 = 1.0;
@@ -57,7 +57,8 @@ pub fn counters(crowd: &Crowd, stats: &BTreeMap<String, u64>) -> Goal {
     let mut found = BTreeMap::<_, u64>::new();
     for (name, value) in stats.iter().filter(|(_, value)| **value > 0) {
         // listener.soak.<namespace>.<port>_<variant>.original_dst.<counter>
-        if let Some((scope, counter)) = name.split_once(".original_dst.")
+        if name.starts_with(SCOPE)
+            && let Some((scope, counter)) = name.split_once(".original_dst.")
             && counter != "redirection_broken"
         {
             let prefix = scope.rsplit('.').next().unwrap_or_default();

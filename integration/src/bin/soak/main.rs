@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let envoy = site.start(&lab, version);
     let crowd = Crowd::new(kinds(is_builtin));
     let guest = RwLock::new(false);
-    let files_before = open_files(envoy.pid());
+    let files_before = open_files(&envoy);
     let began = Instant::now();
     let samples = thread::scope(|scope| {
         scope.spawn(|| crowd.run(&lab.client, &guest));
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         is_builtin,
         took,
         updates: site.updates(),
-        files: (files_before, open_files(envoy.pid())),
+        files: (files_before, open_files(&envoy)),
         stats: envoy.stats(),
         samples,
         crowd,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lab::address::UPSTREAM_V4;
 use lab::config::static_cluster;
-use lab::module::{builtin_filter, module_filter};
+use lab::module::{builtin_filter, library, module_filter};
 use lab::{
     Envoy, Lab, Listener, SetFilterState, Tunnel, Version, bootstrap, with_internal_listeners,
 };
@@ -27,6 +27,10 @@ const ALL: [u16; 9] = [
     HAND_OFF,
     GUEST,
 ];
+/// All listeners count in one scope, so that the keeper's counters are those of all.
+const STAT_PREFIX: &str = "soak";
+/// What the names of their stats begin with.
+pub const SCOPE: &str = "listener.soak.";
 /// After so many updates the guest has come and gone, and every listener was changed twice.
 pub const ROUND: u32 = 4;
 
@@ -56,6 +60,8 @@ impl Site {
             Tunnel::new().cluster("filter_state", "filter_state"),
             static_cluster("fixed", (UPSTREAM_V4, FIXED).into()),
         ];
+        // The lab does not see that the listeners, in a file of their own, need it.
+        let library = library();
         let mut config = with_internal_listeners(bootstrap([], tunnels));
         config["node"] = json!({ "id": "soak", "cluster": "soak" });
         config["dynamic_resources"] =
@@ -65,6 +71,7 @@ impl Site {
             .concurrency(2)
             .log_level("warn")
             .module_log_level("info")
+            .modules(library.parent().expect("target/release"))
             // Replaced listeners stay for as long.
             .argument("--drain-time-s")
             .argument("5")
@@ -111,8 +118,7 @@ impl Site {
         }
         for listener in &mut resources {
             listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-            // All in one scope, the keeper's.
-            listener["stat_prefix"] = json!("soak");
+            listener["stat_prefix"] = json!(STAT_PREFIX);
             listener["access_log"] = json!([]);
             for filter in listener["filter_chains"][0]["filters"]
                 .as_array_mut()
