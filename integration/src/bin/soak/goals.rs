@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde::Serialize;
 
 use crate::crowd::{Crowd, Tally};
+use crate::listeners::{SCOPE, stat_prefix};
 use crate::memory::Growth;
-use crate::site::{SCOPE, stat_prefix};
 
 /// In percent.
 const GROWTH: f64 = 1.0;

@@ -10,6 +10,7 @@ mod crowd;
 mod goals;
 mod kernel;
 mod kinds;
+mod listeners;
 mod memory;
 mod report;
 mod site;
@@ -24,9 +25,10 @@ use lab::{Envoy, Lab, Version};
 
 use crowd::Crowd;
 use kinds::{FIXED, OF_GUEST, REDIRECTED, TPROXIED, kinds};
+use listeners::ROUND;
 use memory::{Sample, open_files};
 use report::Report;
-use site::{ROUND, Site, wait};
+use site::{Site, wait};
 
 const UPDATE: Duration = Duration::from_secs(2);
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -56,7 +58,6 @@ fn main() -> ExitCode {
     let began = Instant::now();
     let samples = thread::scope(|scope| {
         scope.spawn(|| crowd.run(&lab.client, &guest));
-        // Stops the crowd by a panic too.
         let _stop = Stop(&crowd);
         watch(wanted, &crowd, &envoy, |envoy| {
             site.update(&lab, envoy, &guest)
@@ -111,19 +112,17 @@ fn watch(wanted: u64, crowd: &Crowd, envoy: &Envoy, mut update: impl FnMut(&Envo
 }
 
 fn is_idle(envoy: &Envoy) -> bool {
-    let stats = envoy.stats();
     let is_left = |name: &str| {
-        name == "listener_manager.total_listeners_draining" || name.ends_with("_cx_active")
+        name == "listener_manager.total_listeners_draining"
+            || name.ends_with("_cx_active") && !name.contains("admin.")
     };
-    let admin = "listener.admin.";
+    let stats = envoy.stats();
     stats
         .iter()
-        .filter(|(name, _)| {
-            is_left(name) && !name.starts_with(admin) && !name.starts_with("http.admin.")
-        })
-        .all(|(_, value)| *value == 0)
+        .all(|(name, value)| !is_left(name) || *value == 0)
 }
 
+/// Stops the clients when it is dropped, also by a panic.
 struct Stop<'a>(&'a Crowd);
 
 impl Drop for Stop<'_> {
