@@ -2,7 +2,8 @@
 //! none may be lost or reach the wrong destination, the counters must add up, and neither memory
 //! nor open files may grow.
 //!
-//! `CONNECTIONS` says how many, `ENVOY_VERSION` in which Envoy; `--builtin` puts Envoy's own filter
+//! `CONNECTIONS` says how many, `ENVOY_VERSION` in which Envoy, `REPORT` where the figures go if not
+//! to `target/soak/report.json`; `--builtin` puts Envoy's own filter
 //! in the place of the module, for comparison, in the kinds that it serves.
 
 mod answerer;

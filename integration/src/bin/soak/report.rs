@@ -1,7 +1,9 @@
-//! What a person reads, and `target/soak/report.json`.
+//! What a person reads, and all figures in a file.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -44,10 +46,13 @@ impl Report {
     pub fn finish(&self) -> bool {
         let goals = self.goals();
         self.print(&goals);
-        let directory = lab::workspace().join("target/soak");
-        fs::create_dir_all(&directory).expect("a directory in target");
+        let file = env::var_os("REPORT").map_or_else(
+            || lab::workspace().join("target/soak/report.json"),
+            PathBuf::from,
+        );
+        let directory = file.parent().expect("the name of a file");
+        fs::create_dir_all(directory).expect("make the directory of the report");
         let text = serde_json::to_string_pretty(&self.json(&goals)).expect("JSON to text");
-        let file = directory.join("report.json");
         fs::write(&file, text).expect("write the report");
         println!("all figures: {}", file.display());
         goals.iter().all(|goal| goal.is_met)
