@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde::Serialize;
 
 use crate::crowd::{Crowd, Tally};
-use crate::listeners::{SCOPE, stat_prefix};
+use crate::listeners::stat_prefix;
 use crate::memory::Growth;
 
 /// In percent.
@@ -37,57 +37,6 @@ pub fn outcomes(crowd: &Crowd) -> [Goal; 2] {
         goal("no connection lost", lost == 0, format!("{lost} lost")),
         goal("no wrong destination", wrong == 0, format!("{wrong} wrong")),
     ]
-}
-
-/// Each counter of each listener is the number of connections that it stands for.
-pub fn counters(crowd: &Crowd, stats: &BTreeMap<String, u64>) -> Goal {
-    let mut expected = BTreeMap::<_, u64>::new();
-    for (kind, tally) in crowd.kinds.iter().zip(&crowd.tallies) {
-        let made = tally.made.load(Relaxed);
-        let mut count = |counter| {
-            *expected
-                .entry((kind.listener.to_string(), counter))
-                .or_default() += made;
-        };
-        count(kind.counter);
-        if kind.counter == "restored_filter_state" {
-            count("source_restored");
-        }
-    }
-    let mut found = BTreeMap::<_, u64>::new();
-    for (name, value) in stats.iter().filter(|(_, value)| **value > 0) {
-        // listener.soak.<namespace>.<port>_<variant>.original_dst.<counter>
-        if name.starts_with(SCOPE)
-            && let Some((scope, counter)) = name.split_once(".original_dst.")
-            && counter != "redirection_broken"
-        {
-            let prefix = scope.rsplit('.').next().unwrap_or_default();
-            let port = prefix.split('_').next().unwrap_or_default().to_owned();
-            *found.entry((port, counter)).or_default() += value;
-        }
-    }
-    let keys = expected.keys().chain(found.keys());
-    let mut apart: Vec<String> = keys
-        .filter(|key| expected.get(key) != found.get(key))
-        .map(|key| format!("{key:?}: {:?} for {:?}", found.get(key), expected.get(key)))
-        .collect();
-    apart.dedup();
-    let total = |counts: &BTreeMap<(String, &str), u64>| {
-        let counts = counts
-            .iter()
-            .filter(|((_, counter), _)| *counter != "source_restored");
-        counts.map(|(_, count)| count).sum::<u64>()
-    };
-    let (counted, made) = (total(&found), total(&expected));
-    let apart = match apart.is_empty() {
-        true => String::new(),
-        false => format!("; {}", apart.join(", ")),
-    };
-    goal(
-        "counters add up",
-        apart.is_empty(),
-        format!("{counted} counted for {made} made{apart}"),
-    )
 }
 
 /// Both variants of every listener had connections: the updates took effect.

@@ -7,6 +7,7 @@
 //! in the place of the module, for comparison, in the kinds that it serves.
 
 mod answerer;
+mod counters;
 mod crowd;
 mod goals;
 mod kernel;
@@ -113,14 +114,11 @@ fn watch(wanted: u64, crowd: &Crowd, envoy: &Envoy, mut update: impl FnMut(&Envo
 }
 
 fn is_idle(envoy: &Envoy) -> bool {
-    let is_left = |name: &str| {
-        name == "listener_manager.total_listeners_draining"
-            || name.ends_with("_cx_active") && !name.contains("admin.")
-    };
     let stats = envoy.stats();
-    stats
+    let mut connections = stats
         .iter()
-        .all(|(name, value)| !is_left(name) || *value == 0)
+        .filter(|(name, _)| name.ends_with("_cx_active") && !name.contains("admin."));
+    stats["listener_manager.total_listeners_draining"] == 0 && connections.all(|(_, n)| *n == 0)
 }
 
 /// Stops the clients when it is dropped, also by a panic.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use lab::Version;
 use serde_json::{Value, json};
 
+use crate::counters;
 use crate::crowd::Crowd;
 use crate::goals::{self, Goal};
 use crate::memory::{Growth, Sample};
@@ -61,7 +62,7 @@ impl Report {
     fn goals(&self) -> Vec<Goal> {
         let mut goals: Vec<Goal> = goals::outcomes(&self.crowd).into();
         if !self.is_builtin {
-            goals.push(goals::counters(&self.crowd, &self.stats));
+            goals.push(counters::add_up(&self.crowd, &self.stats));
             goals.push(goals::updates(&self.crowd, &self.stats, self.updates));
         }
         goals.push(goals::files(self.files));
