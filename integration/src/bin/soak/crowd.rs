@@ -58,6 +58,11 @@ impl Crowd {
         self.done.load(Relaxed)
     }
 
+    /// Lets it run again after it was stopped.
+    pub fn resume(&self) {
+        self.stopped.store(false, Relaxed);
+    }
+
     pub fn stop(&self) {
         self.stopped.store(true, Relaxed);
     }

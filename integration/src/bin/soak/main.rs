@@ -15,26 +15,33 @@ mod kinds;
 mod listeners;
 mod memory;
 mod report;
+mod run;
 mod site;
 
 use std::env;
 use std::process::ExitCode;
 use std::sync::RwLock;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::{Envoy, Lab, Version};
+use lab::{Lab, Version};
 
 use crowd::Crowd;
 use kinds::{FIXED, OF_GUEST, REDIRECTED, TPROXIED, kinds};
 use listeners::ROUND;
-use memory::{Sample, open_files};
+use memory::open_files;
 use report::Report;
-use site::{Site, wait};
+use run::{Run, Stage};
+use site::Site;
 
-const UPDATE: Duration = Duration::from_secs(2);
-const SAMPLE: Duration = Duration::from_secs(1);
-const PROGRESS: Duration = Duration::from_secs(5);
+/// Envoy's heap grows with the first updates, with any filter; then it has found its size.
+const WARM_UP: Stage = Stage {
+    connections: 0,
+    updates: 120,
+    period: Duration::from_millis(200),
+};
+/// Fewer connections say nothing of growth.
+const ENOUGH_FOR_GROWTH: u64 = 200_000;
+const STAGES: u64 = 10;
 
 fn main() -> ExitCode {
     let is_builtin = env::args().any(|argument| argument == "--builtin");
@@ -52,80 +59,49 @@ fn main() -> ExitCode {
     let lab = Lab::new();
     kernel::set_up(&lab);
     answerer::start(&lab.upstream, &[REDIRECTED, TPROXIED, OF_GUEST, FIXED]);
-    let mut site = Site::new(is_builtin);
+    let site = Site::new(is_builtin);
     let envoy = site.start(&lab, version);
     let crowd = Crowd::new(kinds(is_builtin));
-    let guest = RwLock::new(false);
     let files_before = open_files(&envoy);
-    let began = Instant::now();
-    let samples = thread::scope(|scope| {
-        scope.spawn(|| crowd.run(&lab.client, &guest));
-        let _stop = Stop(&crowd);
-        watch(wanted, &crowd, &envoy, |envoy| {
-            site.update(&lab, envoy, &guest)
-        })
-    });
-    let took = began.elapsed();
-    while !site.updates().is_multiple_of(ROUND) {
-        site.update(&lab, &envoy, &guest);
+    let mut run = Run {
+        lab: &lab,
+        envoy: &envoy,
+        crowd: &crowd,
+        site,
+        guest: RwLock::new(false),
+        began: Instant::now(),
+        wanted,
+        busy: Vec::new(),
+        idle: Vec::new(),
+    };
+    let mut stages = 1;
+    if wanted >= ENOUGH_FOR_GROWTH {
+        run.stage(WARM_UP);
+        stages = STAGES;
     }
-    wait(
-        "that no connection and no replaced listener is left",
-        || is_idle(&envoy),
-    );
+    let warm = crowd.done();
+    run.wanted += warm;
+    for stage in 1..=stages {
+        run.stage(Stage {
+            connections: warm + wanted * stage / stages,
+            updates: ROUND,
+            period: Duration::from_secs(2),
+        });
+    }
 
     let report = Report {
         version,
         is_builtin,
-        took,
-        updates: site.updates(),
+        took: run.began.elapsed(),
+        updates: run.site.updates(),
         files: (files_before, open_files(&envoy)),
         stats: envoy.stats(),
-        samples,
-        crowd,
+        busy: run.busy,
+        idle: run.idle,
+        crowd: &crowd,
     };
     match report.finish() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    }
-}
-
-/// Updates, samples and tells of progress, until there are as many connections as wanted.
-fn watch(wanted: u64, crowd: &Crowd, envoy: &Envoy, mut update: impl FnMut(&Envoy)) -> Vec<Sample> {
-    let began = Instant::now();
-    let (mut samples, mut updates) = (Vec::new(), 0);
-    let mut told = 0;
-    while crowd.done() < wanted || updates < ROUND {
-        thread::sleep(SAMPLE);
-        let done = crowd.done();
-        let sample = Sample::take(envoy, done);
-        samples.push(sample);
-        let elapsed = began.elapsed();
-        if elapsed >= UPDATE * (updates + 1) {
-            update(envoy);
-            updates += 1;
-        }
-        if elapsed >= PROGRESS * (told + 1) {
-            told += 1;
-            report::progress(wanted, elapsed, &sample);
-        }
-    }
-    samples
-}
-
-fn is_idle(envoy: &Envoy) -> bool {
-    let stats = envoy.stats();
-    let mut connections = stats
-        .iter()
-        .filter(|(name, _)| name.ends_with("_cx_active") && !name.contains("admin."));
-    stats["listener_manager.total_listeners_draining"] == 0 && connections.all(|(_, n)| *n == 0)
-}
-
-/// Stops the clients when it is dropped, also by a panic.
-struct Stop<'a>(&'a Crowd);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.stop();
     }
 }

@@ -15,11 +15,8 @@ use crate::crowd::Crowd;
 use crate::goals::{self, Goal};
 use crate::memory::{Growth, Sample};
 
-/// Fewer connections say nothing of growth: Envoy's caches are not full yet.
-const ENOUGH_FOR_GROWTH: u64 = 200_000;
-
 /// All that was found.
-pub struct Report {
+pub struct Report<'a> {
     pub version: Version,
     pub is_builtin: bool,
     pub took: Duration,
@@ -27,12 +24,16 @@ pub struct Report {
     /// Files open before and after.
     pub files: (usize, usize),
     pub stats: BTreeMap<String, u64>,
-    pub samples: Vec<Sample>,
-    pub crowd: Crowd,
+    /// Memory under load.
+    pub busy: Vec<Sample>,
+    /// Memory when idle, after the warm-up and after each stage; one alone says nothing of growth.
+    pub idle: Vec<Sample>,
+    pub crowd: &'a Crowd,
 }
 
 /// One line while it runs.
-pub fn progress(wanted: u64, elapsed: Duration, sample: &Sample) {
+pub fn progress(wanted: u64, elapsed: Duration, sample: Option<&Sample>) {
+    let Some(sample) = sample else { return };
     let rate = sample.connections as f64 / elapsed.as_secs_f64();
     let left = wanted.saturating_sub(sample.connections) as f64 / rate.max(1.0);
     println!(
@@ -42,7 +43,7 @@ pub fn progress(wanted: u64, elapsed: Duration, sample: &Sample) {
     );
 }
 
-impl Report {
+impl Report<'_> {
     /// Prints the summary and writes the file; whether every goal is met.
     pub fn finish(&self) -> bool {
         let goals = self.goals();
@@ -60,38 +61,21 @@ impl Report {
     }
 
     fn goals(&self) -> Vec<Goal> {
-        let mut goals: Vec<Goal> = goals::outcomes(&self.crowd).into();
+        let mut goals: Vec<Goal> = goals::outcomes(self.crowd).into();
         if !self.is_builtin {
-            goals.push(counters::add_up(&self.crowd, &self.stats));
-            goals.push(goals::updates(&self.crowd, &self.stats, self.updates));
+            goals.push(counters::add_up(self.crowd, &self.stats));
+            goals.push(goals::updates(self.crowd, &self.stats, self.updates));
         }
         goals.push(goals::files(self.files));
-        if self.crowd.done() >= ENOUGH_FOR_GROWTH {
-            let growth = [
-                (
-                    "resident memory does not grow",
-                    self.growth(|sample| sample.resident),
-                ),
-                (
-                    "allocated memory does not grow",
-                    self.growth(|sample| sample.allocated),
-                ),
-            ];
-            let growth = growth
-                .into_iter()
-                .filter_map(|(what, growth)| Some((what, growth?)));
-            goals.extend(growth.map(|(what, growth)| goals::growth(what, &growth)));
-        }
+        let growth = [
+            ("resident memory does not grow", resident(&self.idle)),
+            ("allocated memory does not grow", allocated(&self.idle)),
+        ];
+        let growth = growth
+            .into_iter()
+            .filter_map(|(what, growth)| Some((what, growth?)));
+        goals.extend(growth.map(|(what, growth)| goals::growth(what, &growth)));
         goals
-    }
-
-    /// After the first fifth, in which caches fill.
-    fn growth(&self, value: fn(&Sample) -> f64) -> Option<Growth> {
-        let warm = self.crowd.done() / 5;
-        let begin = self
-            .samples
-            .partition_point(|sample| sample.connections < warm);
-        Growth::of(&self.samples[begin..], value)
     }
 
     fn print(&self, goals: &[Goal]) {
@@ -157,9 +141,18 @@ impl Report {
             "goals": goals,
             "kinds": kinds.collect::<Vec<_>>(),
             "counters": module.collect::<BTreeMap<_, _>>(),
-            "resident": self.growth(|sample| sample.resident),
-            "allocated": self.growth(|sample| sample.allocated),
-            "samples": self.samples,
+            "growth_idle": { "resident": resident(&self.idle), "allocated": allocated(&self.idle) },
+            "growth_busy": { "resident": resident(&self.busy), "allocated": allocated(&self.busy) },
+            "idle": self.idle,
+            "busy": self.busy,
         })
     }
+}
+
+fn resident(samples: &[Sample]) -> Option<Growth> {
+    Growth::of(samples, |sample| sample.resident)
+}
+
+fn allocated(samples: &[Sample]) -> Option<Growth> {
+    Growth::of(samples, |sample| sample.allocated)
 }
