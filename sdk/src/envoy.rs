@@ -69,14 +69,12 @@ impl EnvoyListenerFilterImpl {
     fn address(&self, get: GetAddress) -> Option<(&[u8], u16)> {
         let (mut address, mut port) = (NOTHING, 0);
         // SAFETY: `new` vouches for the pointer; Envoy writes both out-parameters.
-        let found = unsafe { get(self.0, &mut address, &mut port) };
+        if !unsafe { get(self.0, &mut address, &mut port) } {
+            return None;
+        }
         // SAFETY: the text lives until Envoy replaces the address, which takes `&mut self`.
         let text = unsafe { borrow(address) }?;
-        if found {
-            Some((text, u16::try_from(port).ok()?))
-        } else {
-            None
-        }
+        Some((text, u16::try_from(port).ok()?))
     }
 }
 
@@ -91,7 +89,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         // SAFETY: `new` vouches for the pointer.
         let fd =
             unsafe { abi::envoy_dynamic_module_callback_listener_filter_get_socket_fd(self.0) };
-        (fd >= 0).then_some(fd as i32)
+        i32::try_from(fd).ok().filter(|fd| *fd >= 0)
     }
 
     #[inline]
@@ -174,8 +172,11 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
                 &mut value,
             )
         };
+        if !found {
+            return None;
+        }
         // SAFETY: the value lives until metadata is set, which takes `&mut self`, or the hook ends.
-        unsafe { borrow(value) }.filter(|_| found)
+        unsafe { borrow(value) }
     }
 
     fn set_dynamic_metadata_string(&mut self, namespace: &str, key: &str, value: &str) {
@@ -196,10 +197,12 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
             .unwrap_or(abi::envoy_dynamic_module_callback_listener_filter_get_filter_state);
         let mut value = NOTHING;
         // SAFETY: `new` vouches for the pointer; Envoy reads the key during the call.
-        let found = unsafe { get(self.0, lend(key), &mut value) };
+        if !unsafe { get(self.0, lend(key), &mut value) } {
+            return None;
+        }
         // SAFETY: the value is the state object's own, which only a set replaces, or Envoy's copy,
         // which lives as long as the hook.
-        unsafe { borrow(value) }.filter(|_| found)
+        unsafe { borrow(value) }
     }
 
     #[inline]
