@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use arbitrary::{Result, Unstructured};
 use fake_host::kernel::Question;
 use fake_host::log::{self, Level};
-use fake_host::{Address, AddressType, Connection, Listener, Socket};
+use fake_host::{Address, AddressType, Connection, Lending, Listener, Socket};
 use original_dst as _;
 
 const NAME: &str = "envoy.filters.listener.original_dst";
@@ -35,7 +35,7 @@ fn accept(input: &mut Unstructured) -> Result<()> {
     let was_restored = connection.is_restored();
     let listener = Listener::new(NAME, options.as_bytes()).expect("options that are accepted");
     listener.accept(&mut connection);
-    log::take();
+    assert!(!log::take().is_empty(), "no line of level debug");
 
     let count = |name: &str| {
         let prefix = if options.contains("stat_prefix") {
@@ -100,7 +100,12 @@ fn connection(input: &mut Unstructured) -> Result<Connection> {
         connection = connection.restored_to(arrived_at);
     }
     connection.refuses_addresses = input.arbitrary::<u8>()? == 1;
-    connection.lends_nothing = input.arbitrary::<u8>()? == 1;
+    connection.lending = match input.arbitrary::<u8>()? {
+        1 => Lending::Null,
+        2 => Lending::NullWithLength,
+        3 => Lending::Dangling,
+        _ => Lending::Honest,
+    };
     if input.arbitrary::<u8>()? == 1 {
         connection = connection.of_type(AddressType(input.arbitrary()?));
     }
@@ -113,6 +118,9 @@ fn connection(input: &mut Unstructured) -> Result<Connection> {
             let (ip, port) = (text(input)?, input.arbitrary()?);
             *address = Some(Address { ip, port });
         }
+    }
+    if input.arbitrary::<u8>()? == 1 {
+        connection.wrong_fd = Some(input.arbitrary()?);
     }
     Ok(connection)
 }

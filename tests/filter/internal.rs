@@ -1,6 +1,6 @@
 //! Connections that came through an internal listener.
 
-use fake_host::Connection;
+use fake_host::{Connection, Lending};
 
 use super::{NAME, accept, closed, left, outcome, restored};
 
@@ -59,9 +59,15 @@ fn the_first_value_that_is_there_decides() {
             "{metadata:?} {state:?}"
         );
     }
-    let mut connection = bringing(Some("10.2.0.2:80"), good);
-    connection.lends_nothing = true;
-    assert_eq!(accept("", &mut connection), left("unavailable"));
+    for lending in [Lending::Null, Lending::NullWithLength, Lending::Dangling] {
+        let mut connection = bringing(Some("10.2.0.2:80"), good);
+        connection.lending = lending;
+        assert_eq!(
+            accept("", &mut connection),
+            left("unavailable"),
+            "{lending:?}"
+        );
+    }
     let mut connection = bringing(Some("10.2.0.2:80"), None);
     connection.refuses_addresses = true;
     assert_eq!(accept("", &mut connection), left("invalid_address"));

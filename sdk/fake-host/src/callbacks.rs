@@ -1,5 +1,6 @@
 //! The callbacks of `include/abi.h`, which the module calls during its hooks.
 
+use std::ptr;
 use std::slice;
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::{
@@ -11,8 +12,8 @@ use envoy_proxy_dynamic_modules_rust_sdk::abi::{
     envoy_dynamic_module_type_module_buffer as ModuleBuffer,
 };
 
-use crate::connection::{Address, Connection};
-use crate::listener::Filter;
+use crate::connection::{Address, Connection, Lending};
+use crate::filter::Filter;
 use crate::log;
 use crate::metrics::{Metric, Metrics};
 
@@ -46,13 +47,13 @@ callbacks! {
     fn envoy_dynamic_module_callback_listener_filter_config_define_counter(
         config: ConfigPtr, name: ModuleBuffer, id: *mut usize
     ) -> MetricsResult {
-        define(&mut (*config.cast::<Metrics>()).counters, name, id)
+        define(config, |metrics| &mut metrics.counters, name, id)
     }
 
     fn envoy_dynamic_module_callback_listener_filter_config_define_gauge(
         config: ConfigPtr, name: ModuleBuffer, id: *mut usize
     ) -> MetricsResult {
-        define(&mut (*config.cast::<Metrics>()).gauges, name, id)
+        define(config, |metrics| &mut metrics.gauges, name, id)
     }
 
     fn envoy_dynamic_module_callback_listener_filter_increment_counter(
@@ -110,7 +111,7 @@ callbacks! {
     }
 
     fn envoy_dynamic_module_callback_listener_filter_get_socket_fd(filter: FilterPtr) -> i64 {
-        connection_of(filter).fd().map_or(-1, i64::from)
+        connection_of(filter).told_fd()
     }
 
     fn envoy_dynamic_module_callback_listener_filter_use_original_dst(
@@ -182,8 +183,19 @@ pub(crate) unsafe fn borrow(buffer: &ModuleBuffer) -> &[u8] {
 }
 
 /// # Safety
-/// The name is readable, and `id` writable.
-unsafe fn define(metrics: &mut Vec<Metric>, name: ModuleBuffer, id: *mut usize) -> MetricsResult {
+/// The hook that runs got `config` from this crate, the name is readable, and `id` writable.
+unsafe fn define(
+    config: ConfigPtr,
+    kind: impl FnOnce(&mut Metrics) -> &mut Vec<Metric>,
+    name: ModuleBuffer,
+    id: *mut usize,
+) -> MetricsResult {
+    // SAFETY: the caller vouches for it.
+    let metrics = unsafe { &mut *config.cast::<Metrics>() };
+    if metrics.is_full() {
+        return MetricsResult::Frozen;
+    }
+    let metrics = kind(metrics);
     // SAFETY: the caller vouches for it.
     unsafe {
         id.write(metrics.len());
@@ -227,12 +239,15 @@ unsafe fn lend_text<'a>(
     value: *mut EnvoyBuffer,
 ) -> bool {
     let found = find(connection);
-    let text = found.filter(|_| !connection.lends_nothing);
-    let buffer = EnvoyBuffer {
-        ptr: text.map_or(std::ptr::null(), |text| text.as_ptr().cast()),
-        length: text.map_or(0, <[u8]>::len),
+    let text = found.unwrap_or_default();
+    let (ptr, length) = match connection.lending {
+        Lending::Honest if found.is_some() => (text.as_ptr(), text.len()),
+        Lending::Honest | Lending::Null => (ptr::null(), 0),
+        Lending::NullWithLength => (ptr::null(), text.len() + 1),
+        Lending::Dangling => (ptr::dangling(), usize::MAX),
     };
+    let ptr = ptr.cast();
     // SAFETY: the caller vouches for it.
-    unsafe { value.write(buffer) };
-    found.is_some()
+    unsafe { value.write(EnvoyBuffer { ptr, length }) };
+    found.is_some() && connection.lending != Lending::Dangling
 }

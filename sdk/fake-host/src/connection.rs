@@ -29,8 +29,10 @@ pub struct Connection {
     pub remote: Option<Address>,
     /// Whether Envoy refuses every address.
     pub refuses_addresses: bool,
-    /// Whether callbacks give null pointers and report success, as some of Envoy's do.
-    pub lends_nothing: bool,
+    /// How the callbacks lend texts and addresses.
+    pub lending: Lending,
+    /// The file descriptor that Envoy tells in place of the socket's.
+    pub wrong_fd: Option<i64>,
     is_restored: bool,
     hand_off: Option<bool>,
     metadata: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)>,
@@ -39,6 +41,19 @@ pub struct Connection {
     close_details: Text,
     /// For an internal connection that gets addresses: no callback has to allocate.
     spare: Vec<Address>,
+}
+
+/// What the callbacks give for a text that is there, and what they report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lending {
+    /// The text, and success.
+    Honest,
+    /// A null pointer, and success, as some of Envoy's do.
+    Null,
+    /// A null pointer with a length, and success.
+    NullWithLength,
+    /// A pointer and a length that mean nothing, and failure.
+    Dangling,
 }
 
 /// Where the kernel's answers come from.
@@ -168,7 +183,8 @@ impl Connection {
             direct_local: None,
             remote: None,
             refuses_addresses: false,
-            lends_nothing: false,
+            lending: Lending::Honest,
+            wrong_fd: None,
             is_restored: false,
             hand_off: None,
             metadata: Vec::new(),
@@ -205,13 +221,14 @@ impl Connection {
         self.address_type
     }
 
-    pub(crate) fn fd(&self) -> Option<c_int> {
-        match self.kernel {
+    pub(crate) fn told_fd(&self) -> i64 {
+        let own = match self.kernel {
+            _ if self.close_details.is_set => None,
             Kernel::Absent => None,
             Kernel::Fake(_) => Some(FIRST_FD),
             Kernel::Real(fd) => Some(fd),
-        }
-        .filter(|_| !self.close_details.is_set)
+        };
+        self.wrong_fd.unwrap_or(own.map_or(-1, i64::from))
     }
 
     pub(crate) fn restore_local(&mut self, ip: &[u8], port: u32, is_ipv6: bool) -> bool {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use libc::socklen_t;
 
-use crate::listener::with_accepting;
+use crate::filter::with_accepting;
 
 /// From here on, file descriptors are programmed: the kernel's own are far smaller.
 pub(crate) const FIRST_FD: c_int = 1 << 20;

@@ -15,15 +15,17 @@
 
 mod callbacks;
 mod connection;
+mod filter;
 pub mod kernel;
 mod listener;
 pub mod log;
 mod metrics;
 
-pub use connection::{Address, Connection};
+pub use connection::{Address, Connection, Lending};
 pub use envoy_proxy_dynamic_modules_rust_sdk::abi::{
     envoy_dynamic_module_type_address_type as AddressType,
     envoy_dynamic_module_type_on_listener_filter_status as Status,
 };
+pub use filter::ModuleFilter;
 pub use kernel::Socket;
 pub use listener::Listener;

@@ -3,13 +3,12 @@
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_void};
 use std::panic;
-use std::ptr;
 use std::sync::Once;
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_envoy_buffer as EnvoyBuffer;
 
 use crate::metrics::Metrics;
-use crate::{Connection, Status};
+use crate::{Connection, ModuleFilter, Status};
 
 /// What Envoy 1.37 expects a module to answer: the hash of the ABI's header.
 const ABI_VERSION: &CStr = c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f";
@@ -22,34 +21,16 @@ unsafe extern "C" {
         config_bytes: EnvoyBuffer,
     ) -> *const c_void;
     fn envoy_dynamic_module_on_listener_filter_config_destroy(config: *const c_void);
-    fn envoy_dynamic_module_on_listener_filter_new(
-        config: *const c_void,
-        filter: *mut c_void,
-    ) -> *const c_void;
-    fn envoy_dynamic_module_on_listener_filter_on_accept(
-        filter: *mut c_void,
-        module_filter: *const c_void,
-    ) -> Status;
-    fn envoy_dynamic_module_on_listener_filter_destroy(module_filter: *const c_void);
 }
 
 /// A listener whose only filter is the module's. Worker threads may share it.
 pub struct Listener {
     /// The module's object.
-    config: *const c_void,
-    metrics: Metrics,
-}
-
-/// Envoy's filter of one connection: what the callbacks get a pointer to.
-pub(crate) struct Filter<'a> {
-    pub(crate) connection: &'a mut Connection,
-    pub(crate) metrics: &'a Metrics,
+    pub(crate) config: *const c_void,
+    pub(crate) metrics: Metrics,
 }
 
 thread_local! {
-    /// The filter whose connection this thread is accepting, for the questions to the kernel, which
-    /// come without a pointer to it.
-    static ACCEPTING: Cell<*mut Filter<'static>> = const { Cell::new(ptr::null_mut()) };
     /// Whether one of the module's hooks is running.
     static IN_MODULE: Cell<bool> = const { Cell::new(false) };
 }
@@ -66,8 +47,16 @@ impl Listener {
     /// If the module answers with another ABI version than that of Envoy 1.37, which then refuses
     /// to load it.
     pub fn new(filter_name: &str, filter_config: &[u8]) -> Option<Self> {
+        Self::with_room(filter_name, filter_config, usize::MAX)
+    }
+
+    /// Configures the filter in an Envoy that refuses metrics once there are this many.
+    ///
+    /// # Panics
+    /// As of [`Self::new`].
+    pub fn with_room(filter_name: &str, filter_config: &[u8], metrics: usize) -> Option<Self> {
         load();
-        let mut metrics = Metrics::default();
+        let mut metrics = Metrics::with_room(metrics);
         // Copies that end with the hook, as Envoy's do.
         let (name, config) = (filter_name.to_owned(), filter_config.to_owned());
         // SAFETY: the pointers are good for as long as the hook runs.
@@ -84,41 +73,15 @@ impl Listener {
     /// Runs a connection through the filter.
     ///
     /// # Panics
-    /// Where Envoy 1.37 would crash: the filter closed the socket and goes on, or it hands off a
-    /// connection that was restored before, over and over.
+    /// As of [`ModuleFilter::on_accept`].
     pub fn accept(&self, connection: &mut Connection) -> Status {
-        connection.begin();
-        let was_restored = connection.is_restored();
-        let mut envoy = Filter {
-            connection,
-            metrics: &self.metrics,
-        };
-        let envoy_ptr: *mut Filter<'_> = &raw mut envoy;
-        // SAFETY: the module made `config`. The pointer to Envoy's filter is null here: 1.37 has no
-        // connection yet when it calls this hook, and no callback would do anything.
-        let filter = in_module(|| unsafe {
-            envoy_dynamic_module_on_listener_filter_new(self.config, ptr::null_mut())
-        });
-        if filter.is_null() {
+        let Some(filter) = ModuleFilter::new(self) else {
+            connection.begin();
             connection.close(b"");
             return Status::StopIteration;
-        }
-        ACCEPTING.set(envoy_ptr.cast());
-        // SAFETY: both objects live until the hook returns.
-        let status = in_module(|| unsafe {
-            envoy_dynamic_module_on_listener_filter_on_accept(envoy_ptr.cast(), filter)
-        });
-        ACCEPTING.set(ptr::null_mut());
-        // SAFETY: the module made the filter, and nothing uses it after this.
-        in_module(|| unsafe { envoy_dynamic_module_on_listener_filter_destroy(filter) });
-        assert!(
-            connection.closed().is_none() || status == Status::StopIteration,
-            "the socket is closed, and yet the filter goes on: Envoy crashes"
-        );
-        assert!(
-            !was_restored || connection.hand_off() != Some(true),
-            "handed off after it was restored: Envoy recurses until it crashes"
-        );
+        };
+        let status = filter.on_accept(connection);
+        filter.destroy();
         status
     }
 
@@ -147,13 +110,6 @@ impl Drop for Listener {
     }
 }
 
-/// Calls `answer` with the filter of the connection that this thread is accepting, if there is one.
-pub(crate) fn with_accepting<T>(answer: impl FnOnce(&mut Filter<'_>) -> T) -> Option<T> {
-    // SAFETY: `accept` sets the pointer for as long as the filter lives, and nothing else uses the
-    // filter during a callback or system call of the module.
-    unsafe { ACCEPTING.get().as_mut() }.map(answer)
-}
-
 /// What Envoy does when it opens the library, once.
 fn load() {
     static LOADED: Once = Once::new();
@@ -176,7 +132,8 @@ fn load() {
     });
 }
 
-fn in_module<T>(hook: impl FnOnce() -> T) -> T {
+/// Runs a hook of the module's.
+pub(crate) fn in_module<T>(hook: impl FnOnce() -> T) -> T {
     IN_MODULE.set(true);
     let answer = hook();
     IN_MODULE.set(false);

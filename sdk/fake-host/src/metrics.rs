@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The metrics of one listener, by id. Envoy 1.37 counts ids from 0, for each kind.
-#[derive(Default)]
 pub(crate) struct Metrics {
+    /// As many as there may be.
+    room: usize,
     pub(crate) counters: Vec<Metric>,
     pub(crate) gauges: Vec<Metric>,
 }
@@ -16,6 +17,18 @@ pub(crate) struct Metric {
 }
 
 impl Metrics {
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self {
+            room,
+            counters: Vec::new(),
+            gauges: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.counters.len() + self.gauges.len() >= self.room
+    }
+
     pub(crate) fn counter(&self, name: &str) -> Option<u64> {
         find(&self.counters, name)
     }

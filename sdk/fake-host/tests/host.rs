@@ -11,7 +11,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 };
 use fake_host::kernel::sockaddr;
 use fake_host::log::{self, Level};
-use fake_host::{AddressType, Connection, Listener, Socket};
+use fake_host::{AddressType, Connection, Lending, Listener, Socket};
 
 declare_listener_filter_init_functions!(program_init, new_config);
 
@@ -239,7 +239,7 @@ fn shows_a_connection() {
     let mut hostile = connection()
         .of_type(AddressType::Unknown)
         .with_filter_state("key", "b");
-    hostile.lends_nothing = true;
+    hostile.lending = Lending::Null;
     assert_eq!(
         seen(hostile),
         "nothing, nothing, nothing, false, 0, true, nothing, nothing"
