@@ -1,6 +1,6 @@
 //! What must hold at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub fn outcomes(crowd: &Crowd) -> [Goal; 2] {
 
 /// Both variants of every listener had connections: the updates took effect.
 pub fn updates(crowd: &Crowd, stats: &BTreeMap<String, u64>, updates: u32) -> Goal {
-    let idle: Vec<String> = crowd
+    let idle: BTreeSet<String> = crowd
         .kinds
         .iter()
         .flat_map(|kind| [0, 1].map(|variant| stat_prefix(kind.listener, variant)))
