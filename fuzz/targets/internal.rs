@@ -64,7 +64,7 @@ fn accept(input: &mut Unstructured) -> Result<()> {
 
 /// The target `address` has the reader for its subject; no interface has a name here.
 fn address(text: &[u8]) -> Option<SocketAddr> {
-    address::parse(text, |_| None)
+    address::parse(text, |_| None).map(SocketAddr::from)
 }
 
 /// Envoy 1.37 does not survive a local address with a scope.
