@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo bench soak build test compose-test image-test check fuzz fmt setup clean packages root
+.PHONY: help demo bench soak build test compose-test image-test check fuzz fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -53,6 +53,13 @@ fuzz: packages ## Fuzz every target for a minute: SECONDS_EACH=60 TARGETS="rules
 
 fmt: ## Format the code
 	@cargo fmt --all
+
+##@ Release it
+dist: ## Make release archives for x86_64 and aarch64, target/dist/
+	@scripts/dist
+
+dist-test: dist ## Test the archives: same bytes when built again, Envoys of both architectures load them
+	@scripts/dist-test
 
 ##@ Around it
 setup: packages ## Install Debian packages and fetch Envoys, whatever is missing
