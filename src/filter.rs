@@ -7,6 +7,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 
 use crate::address::IpText;
 use crate::config::{Config, OnDenied, UnrecoveredConnections, UnredirectedConnections};
+use crate::fault_point;
 use crate::recover::{self, Method, OriginalDst, Source, Unrecovered};
 use crate::redirection::Redirection;
 use crate::report::Report;
@@ -170,12 +171,14 @@ impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
     type Filter = Self;
 
     fn new_listener_filter(&self) -> &Self {
+        fault_point::pass("filter");
         self
     }
 }
 
 impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
     fn on_accept(&self, envoy: &mut ELF) -> Status {
+        fault_point::pass("accept");
         let found = recover::original_dst(envoy, &self.config.recovery_methods);
         if recover::is_internal(&found) {
             self.restore_source(envoy);

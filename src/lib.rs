@@ -9,6 +9,7 @@
 pub mod address;
 pub mod config;
 pub mod destinations;
+mod fault_point;
 pub mod filter;
 pub mod recover;
 mod redirection;
@@ -31,6 +32,7 @@ const FILTER_NAMES: [&str; 2] = [
 declare_listener_filter_init_functions!(program_init, new_listener_filter_config);
 
 fn program_init() -> bool {
+    fault_point::pass("init");
     true
 }
 
@@ -39,6 +41,7 @@ fn new_listener_filter_config(
     filter_name: &str,
     filter_config: &[u8],
 ) -> Option<Filter> {
+    fault_point::pass("config");
     if !FILTER_NAMES.contains(&filter_name) {
         let [url, name] = FILTER_NAMES;
         envoy_log_error!("original_dst: filter_name {filter_name:?}: must be {url:?} or {name:?}");

@@ -28,6 +28,7 @@ pub mod module;
 
 mod envoy;
 mod internal;
+mod load;
 mod netns;
 mod rules;
 mod stale;
@@ -39,6 +40,7 @@ pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
 pub use envoy::{Builder, ENVOY_GID, Envoy, validate, validate_file};
 pub use internal::{SetFilterState, Tunnel, with_internal_listeners};
+pub use load::{Load, Tally};
 pub use netns::Netns;
 pub use rules::To;
 pub use topology::Lab;

@@ -4,7 +4,7 @@ use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
 
 use serde_json::{Value, json};
 
@@ -34,6 +34,7 @@ pub struct Builder {
     arguments: Vec<String>,
     modules: Option<PathBuf>,
     user: Option<u32>,
+    restart: Option<u32>,
 }
 
 impl Builder {
@@ -49,6 +50,7 @@ impl Builder {
             arguments: Vec::new(),
             modules: None,
             user: None,
+            restart: None,
         }
     }
 
@@ -112,6 +114,15 @@ impl Builder {
         }
     }
 
+    /// Takes part in hot restarts: epoch 0 is the first Envoy, and each next one takes over from the
+    /// one before.
+    pub fn restart_epoch(self, epoch: u32) -> Self {
+        Self {
+            restart: Some(epoch),
+            ..self
+        }
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
@@ -149,6 +160,13 @@ impl Builder {
         if let Some(directory) = &self.modules {
             command.env(SEARCH_PATH, directory);
         }
+        match self.restart {
+            // One base for all Envoys of this process: those of others are not in the way.
+            Some(epoch) => command
+                .args(["--base-id", &process::id().to_string()])
+                .args(["--restart-epoch", &epoch.to_string()]),
+            None => command.arg("--disable-hot-restart"),
+        };
         let module_log_level = format!("dynamic_modules:{}", self.module_log_level);
         command
             .gid(ENVOY_GID)
@@ -175,10 +193,7 @@ impl Builder {
 
 /// Tells Envoy where its config is, and where the module is if the config names one.
 pub(super) fn prepare(command: &mut Command, config: &Value, path: &Path) {
-    command
-        .arg("--config-path")
-        .arg(path)
-        .arg("--disable-hot-restart");
+    command.arg("--config-path").arg(path);
     if config.to_string().contains("DynamicModule") {
         let library = module::library();
         let directory = library.parent().unwrap_or(Path::new("."));

@@ -25,7 +25,7 @@ fn check(version: Version, config: &Value, path: &Path) -> Result<String, String
     let mut command = Command::new(version.binary());
     prepare(&mut command, config, path);
     let output = command
-        .args(["--mode", "validate"])
+        .args(["--mode", "validate", "--disable-hot-restart"])
         .output()
         .expect("run Envoy");
     let log = String::from_utf8_lossy(&output.stderr).into_owned()

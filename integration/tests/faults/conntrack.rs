@@ -1,0 +1,91 @@
+//! The kernel's table of connections is emptied, or is full.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::Duration;
+
+use lab::{Failure, Load, Netns, To, Version};
+
+use crate::site::{LISTENER, Site, count, counted, filters};
+
+/// A connection whose entry is gone has no destination, and its packets are no longer translated:
+/// it may fail, but never reach anybody else.
+#[test]
+fn emptied_while_clients_connect() {
+    let site = Site::new();
+    for version in Version::under_test() {
+        for (name, filter) in filters() {
+            site.gateway().redirect(To::OtherHosts, LISTENER);
+            let mut envoy = site.envoy(version, filter).start();
+            site.works("before");
+            let load = Load::start(&site.lab.client, 8, &site.destinations());
+            for _ in 0..40 {
+                site.gateway().sh("conntrack -F 2>/dev/null");
+                thread::sleep(Duration::from_millis(10));
+            }
+            let tally = load.stop();
+            assert!(tally.answered > 0, "{version}, {name}: {tally:?}");
+            assert!(tally.wrong.is_empty(), "{version}, {name}: {tally:?}");
+            site.works("after");
+            assert!(envoy.is_alive(), "{version}, {name}");
+            if name == "the module" {
+                let came = envoy.stat_sum(&format!("_{LISTENER}.downstream_cx_total"));
+                assert_eq!(Some(counted(&envoy)), came, "{version}");
+                assert!(
+                    count(&envoy, "restored_redirect") >= tally.answered,
+                    "{version}"
+                );
+            }
+            site.gateway().flush();
+        }
+    }
+}
+
+/// Entries of others fill the table. The kernel then drops what opens a connection, so that no filter
+/// sees it.
+#[test]
+fn full() {
+    let site = Site::new();
+    let version = Version::under_test().into_iter().max().expect("a version");
+    for (name, filter) in filters() {
+        site.gateway().redirect(To::OtherHosts, LISTENER);
+        let mut envoy = site.envoy(version, filter).start();
+        site.works("before");
+        fill(site.gateway());
+        assert_eq!(site.fails(name), Failure::ConnectTimeout);
+        assert!(envoy.is_alive(), "{name}");
+        site.gateway().sh("conntrack -F 2>/dev/null");
+        site.works("after");
+        if name == "the module" {
+            assert_eq!(count(&envoy, "restored_redirect"), 4);
+            assert_eq!(counted(&envoy), 4);
+        }
+        assert!(envoy.stop().success(), "{name}");
+        site.gateway().flush();
+    }
+}
+
+/// Adds entries, of which the kernel gives up none for new connections, until it takes no more.
+fn fill(host: &Netns) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("entries");
+    let limit = fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max");
+    let limit: u32 = limit
+        .expect("connection tracking is there")
+        .trim()
+        .parse()
+        .expect("a number");
+    let entries = (0..limit).map(|index| {
+        let source = Ipv4Addr::from_bits(0x0b00_0000 + index);
+        format!(
+            "-I -p tcp --src {source} --dst 10.2.0.99 --sport 1 --dport 1 --state ESTABLISHED \
+             --timeout 600 --status ASSURED,SEEN_REPLY\n"
+        )
+    });
+    fs::write(&file, entries.collect::<String>()).expect("write the entries");
+    host.sh(&format!(
+        "conntrack --load-file {} 2>&1 | grep 'not enough memory'",
+        file.display()
+    ));
+}

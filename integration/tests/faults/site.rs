@@ -1,0 +1,98 @@
+//! A redirected listener under a fault.
+
+use std::net::SocketAddr;
+
+use lab::address::{UPSTREAM_V4, UPSTREAM_V6};
+use lab::client::tcp_ask;
+use lab::module::{builtin_filter, module_filter};
+use lab::{Builder, Envoy, Failure, Lab, Listener, Netns, Upstream, Version, bootstrap};
+use serde_json::Value;
+
+/// The port of the upstream.
+pub const PORT: u16 = 8080;
+/// The port of the listener.
+pub const LISTENER: u16 = 15001;
+
+/// A client, an upstream, and what lies between.
+pub struct Site {
+    pub lab: Lab,
+    _upstream: Upstream,
+}
+
+impl Site {
+    /// Nothing is redirected yet.
+    pub fn new() -> Self {
+        let lab = Lab::new();
+        let upstream = Upstream::start(&lab.upstream, &[PORT]);
+        Self {
+            lab,
+            _upstream: upstream,
+        }
+    }
+
+    pub fn gateway(&self) -> &Netns {
+        &self.lab.gateway
+    }
+
+    /// What clients ask for.
+    pub fn destinations(&self) -> [SocketAddr; 2] {
+        [UPSTREAM_V4, UPSTREAM_V6].map(|ip| SocketAddr::new(ip, PORT))
+    }
+
+    /// Envoy with one listener, to be started.
+    pub fn envoy(&self, version: Version, filter: Value) -> Builder {
+        let listener = Listener::new(&format!("[::]:{LISTENER}"))
+            .ipv4_compat()
+            .filter(filter)
+            .tcp();
+        Envoy::builder(&self.lab.gateway, version).config(bootstrap([listener], []))
+    }
+
+    /// Asks for both destinations, and must get there.
+    #[track_caller]
+    pub fn works(&self, what: &str) {
+        for to in self.destinations() {
+            let answer = tcp_ask(&self.lab.client, to);
+            let reached = answer.map(|answer| answer.reached.local);
+            assert_eq!(reached, Ok(to), "{what}");
+        }
+    }
+
+    /// How a connection to the IPv4 destination fails.
+    #[track_caller]
+    pub fn fails(&self, what: &str) -> Failure {
+        let [to, _] = self.destinations();
+        match tcp_ask(&self.lab.client, to) {
+            Ok(answer) => panic!("{what}: {answer:?}"),
+            Err(failure) => failure,
+        }
+    }
+}
+
+/// The module and Envoy's own filter, by name.
+pub fn filters() -> [(&'static str, Value); 2] {
+    [
+        ("the module", module_filter(None)),
+        ("Envoy's own filter", builtin_filter()),
+    ]
+}
+
+/// How many connections the module has counted, by their outcome.
+pub fn counted(envoy: &Envoy) -> u64 {
+    let outcomes = [
+        "restored_redirect",
+        "restored_transparent",
+        "unredirected",
+        "unavailable",
+        "denied",
+        "invalid_address",
+        "error",
+    ];
+    outcomes.iter().map(|outcome| count(envoy, outcome)).sum()
+}
+
+/// How many connections the module has counted for one outcome.
+pub fn count(envoy: &Envoy, outcome: &str) -> u64 {
+    let name = format!(".original_dst.{outcome}");
+    envoy.stat_sum(&name).unwrap_or(0)
+}

@@ -1,0 +1,51 @@
+//! A hot restart: a new Envoy takes over from the old one.
+
+use std::net::SocketAddr;
+
+use lab::address::{UPSTREAM_V4, UPSTREAM_V6};
+use lab::module::module_filter;
+use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap};
+
+use crate::wait;
+
+const LISTENER: u16 = 15001;
+const PORT: u16 = 8080;
+
+fn envoy(lab: &Lab, version: Version, epoch: u32) -> Builder {
+    let listener = Listener::new(&format!("[::]:{LISTENER}"))
+        .ipv4_compat()
+        .filter(module_filter(None))
+        .tcp();
+    Envoy::builder(&lab.gateway, version)
+        .config(bootstrap([listener], []))
+        .restart_epoch(epoch)
+        .argument("--drain-time-s")
+        .argument("1")
+        .argument("--parent-shutdown-time-s")
+        .argument("2")
+}
+
+#[test]
+fn hot_restarts_lose_nobody() {
+    let lab = Lab::new();
+    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    let to = [UPSTREAM_V4, UPSTREAM_V6].map(|ip| SocketAddr::new(ip, PORT));
+    for version in Version::under_test() {
+        let mut old = envoy(&lab, version, 0).start();
+        let load = Load::start(&lab.client, 4, &to);
+        for epoch in 1..=2 {
+            let new = envoy(&lab, version, epoch).start();
+            wait("the old Envoy to end", || !old.is_alive());
+            wait("the new one to be asked", || {
+                new.stat_sum(".original_dst.restored_redirect").unwrap_or(0) > 100
+            });
+            old = new;
+        }
+        let tally = load.stop();
+        assert!(tally.answered > 200, "{version}: {tally:?}");
+        assert!(tally.wrong.is_empty(), "{version}: {tally:?}");
+        assert!(tally.failed.is_empty(), "{version}: {tally:?}");
+        assert!(old.stop().success(), "{version}");
+    }
+}
