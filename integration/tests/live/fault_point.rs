@@ -61,9 +61,12 @@ fn a_panic_ends_what_it_was_in_and_nothing_else() {
     for version in Version::under_test() {
         for hook in ["init", "config"] {
             fault.set(hook);
-            let log = envoy(&lab, version, &modules, &fault)
-                .try_start()
-                .expect_err("a refused configuration");
+            let log = match envoy(&lab, version, &modules, &fault).try_start() {
+                // 1.37 takes a module whose first hook failed for loaded.
+                Ok(envoy) if (version, hook) == (Version::V1_37, "init") => envoy.log(),
+                Ok(_) => panic!("{version}, {hook}: accepted"),
+                Err(log) => log,
+            };
             let line = "panic in the module at src/fault_point.rs:";
             assert!(log.contains(line), "{version}, {hook}: {log}");
             assert!(
