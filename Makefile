@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo bench soak build test compose-test image-test check fuzz fmt dist dist-test setup clean packages root
+.PHONY: help demo bench soak build test compose-test image-test check windows fuzz fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -47,6 +47,9 @@ check: packages ## Check format, lints, documentation, links, manifests and depe
 	cargo test --quiet --package integration --test docs links
 	scripts/manifests
 	scripts/audit
+
+windows: packages ## Check the sources with the compiler for Windows
+	@scripts/windows
 
 fuzz: packages ## Fuzz every target for a minute: SECONDS_EACH=60 TARGETS="rules socket" MERGE=1
 	@scripts/fuzz
