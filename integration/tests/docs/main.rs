@@ -6,4 +6,5 @@ mod log_lines;
 mod markdown;
 mod names;
 mod recipes;
+mod unsafe_code;
 mod yaml;
