@@ -7,8 +7,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
 use std::{env, fs};
 
 use fake_host::log::{self, Level};
@@ -18,6 +16,8 @@ use serde::{Deserialize, Serialize};
 mod callgrind;
 #[path = "../benches/cases/mod.rs"]
 mod cases;
+
+mod build;
 
 use callgrind::instructions;
 use cases::{CASES, Case};
@@ -69,34 +69,10 @@ fn allocations(case: &Case) -> u64 {
     ALLOCATIONS.get() - before
 }
 
-fn build() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--release",
-            "--bench",
-            "instructions",
-            "--message-format=json",
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo to name the executable")
-}
-
 #[test]
 fn costs_do_not_grow() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger.json");
-    let program = build();
+    let program = build::program(&["build", "--release", "--bench", "instructions"]);
     let costs: BTreeMap<_, _> = CASES
         .iter()
         .map(|case| {

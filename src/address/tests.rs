@@ -123,6 +123,63 @@ proptest! {
     }
 
     #[test]
+    fn reads_what_it_writes(ip: IpAddr, port: u16, scope_id: u32) {
+        let address = match ip {
+            IpAddr::V4(ip) => Address::v4(ip, port),
+            IpAddr::V6(ip) => Address::v6(ip, port, scope_id),
+        };
+        let ip = written(address);
+        let text = if address.is_ipv6() { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") };
+        prop_assert_eq!(parse(text.as_bytes(), find_interface), Some(address), "{}", text);
+    }
+
+    // std writes a scope as Envoy does, and reads it without a look at the kind of address.
+    #[test]
+    fn writes_scopes_as_std_does(ip: u128, scope_id: u32) {
+        let address = SocketAddrV6::new(Ipv6Addr::from_bits(ip), 80, 0, scope_id);
+        prop_assume!(address.ip().to_ipv4_mapped().is_none());
+        let text = written(SocketAddr::from(address));
+        prop_assert_eq!(format!("[{text}]:80"), address.to_string());
+    }
+
+    #[test]
+    fn reads_v4_mapped_as_ipv4(ip: u32, port: u16) {
+        let ip = Ipv4Addr::from_bits(ip);
+        let [a, b, c, d] = ip.octets();
+        for text in [
+            format!("[::ffff:{ip}]:{port}"),
+            format!("[::ffff:{a:x}{b:02x}:{c:x}{d:02x}]:{port}"),
+            format!("[0:0:0:0:0:FFFF:{a:02X}{b:02X}:{c:02X}{d:02X}]:{port}"),
+        ] {
+            let expected = Address::v4(ip, port);
+            prop_assert_eq!(parse(text.as_bytes(), find_interface), Some(expected), "{}", text);
+        }
+    }
+
+    #[test]
+    fn reads_a_port_as_a_number(port: u32, zeros in 0..8_usize, blanks in "[ \t\r\n\x0b\x0c]{0,3}") {
+        let text = format!("10.2.0.2:{blanks}{}{port}{blanks}", "0".repeat(zeros));
+        let port = u16::try_from(port).ok();
+        prop_assert_eq!(parse(text.as_bytes(), find_interface).map(Address::port), port);
+    }
+
+    #[test]
+    fn an_ipv6_address_needs_its_brackets(ip: u128, port: u16) {
+        let ip = Ipv6Addr::from_bits(ip);
+        for text in [format!("{ip}:{port}"), format!("[{ip}:{port}"), format!("{ip}]:{port}")] {
+            prop_assert_eq!(parsed(&text), None);
+        }
+    }
+
+    #[test]
+    fn takes_bytes_of_any_kind_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        if parse(&bytes, find_interface).is_none() {
+            let by_std = str::from_utf8(&bytes).ok().and_then(|text| text.parse::<SocketAddr>().ok());
+            prop_assert_eq!(by_std, None);
+        }
+    }
+
+    #[test]
     fn takes_no_other_text_than_std(text in "[\\]\\[0-9a-f.:%x]{0,24}") {
         if let Some(read) = parse(text.as_bytes(), find_interface) {
             let by_std = text.parse().map(|std: SocketAddr| (std.ip().to_canonical(), std.port()));
