@@ -35,6 +35,7 @@ mod stale;
 mod topology;
 mod upstream;
 mod version;
+mod wait;
 
 pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
@@ -46,6 +47,7 @@ pub use rules::To;
 pub use topology::Lab;
 pub use upstream::{Reached, Upstream};
 pub use version::Version;
+pub use wait::eventually;
 
 use std::path::Path;
 

@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
 use crate::netns::Netns;
 use crate::stale;
+use crate::wait::eventually;
 
 /// Three hosts in a row, with IPv4 and IPv6, each a network namespace:
 ///
@@ -104,15 +103,7 @@ const UP: &str = "link set lo up
 
 /// Waits for what the kernel does after it has answered `ip`.
 fn wait(host: &Netns, done: fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !host.run(done) {
-        assert!(
-            Instant::now() < deadline,
-            "{} does not come up",
-            host.name()
-        );
-        thread::sleep(Duration::from_millis(1));
-    }
+    eventually(&format!("{} comes up", host.name()), || host.run(done));
 }
 
 /// Whether every interface is up with a link. What is sent before is lost.

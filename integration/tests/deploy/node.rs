@@ -3,11 +3,9 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Child;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use lab::address::{GATEWAY_V4, GATEWAY_V6, PUBLIC_V4, PUBLIC_V6, UPSTREAM_V4, UPSTREAM_V6};
-use lab::{Envoy, Lab, Upstream, Version};
+use lab::{Envoy, Lab, Upstream, Version, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -104,11 +102,7 @@ impl Rules {
             .env("EXEMPT", format!("{PUBLIC_V4}/24 {PUBLIC_V6}/64"))
             .spawn()
             .expect("run nsenter");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !catches_sigterm(child.id()) {
-            assert!(Instant::now() < deadline, "the rules are not set");
-            thread::sleep(Duration::from_millis(5));
-        }
+        eventually("the rules are set", || catches_sigterm(child.id()));
         child
     }
 }

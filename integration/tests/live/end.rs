@@ -8,9 +8,7 @@ use std::time::Duration;
 use lab::address::UPSTREAM_V4;
 use lab::client::tcp_ask;
 use lab::module::{builtin_filter, module_filter};
-use lab::{Client, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap};
-
-use crate::wait;
+use lab::{Client, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap, eventually};
 
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
@@ -31,12 +29,12 @@ fn drains_and_ends_in_order() {
                 .start();
             let load = Load::start(&lab.client, 4, &[to]);
             let mut open = Client::new(&lab.client).connect(to).expect("a connection");
-            wait("the open connection", || {
+            eventually("the open connection", || {
                 envoy.stat("tcp.tcp.downstream_cx_total").unwrap_or(0) > 0
             });
             thread::sleep(Duration::from_millis(200));
             envoy.admin_post("/drain_listeners");
-            wait("refusals", || tcp_ask(&lab.client, to).is_err());
+            eventually("refusals", || tcp_ask(&lab.client, to).is_err());
             let tally = load.stop();
             assert!(tally.answered > 0 && tally.wrong.is_empty(), "{tally:?}");
             open.write_all(b"who is there?\n").expect("still open");
@@ -63,7 +61,7 @@ fn ends_under_load() {
             .concurrency(2)
             .start();
         let load = Load::start(&lab.client, 8, &[to]);
-        wait("some connections", || {
+        eventually("some connections", || {
             envoy
                 .stat_sum(".original_dst.restored_redirect")
                 .unwrap_or(0)

@@ -7,11 +7,9 @@ use std::thread;
 use lab::address::UPSTREAM_V4;
 use lab::client::tcp_ask;
 use lab::module::{library, module_filter};
-use lab::{Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap};
+use lab::{Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use crate::wait;
 
 /// The listener that stays: its port, and that of the upstream.
 const STAYS: (u16, u16) = (15001, 8080);
@@ -124,11 +122,11 @@ fn updates_touch_no_other_listener() {
                 Vec::new()
             };
             lds.write(update, &listeners);
-            wait("an update", || {
+            eventually("an update", || {
                 stat(&envoy, "lds.update_success") > accepted
             });
             if is_there(update) {
-                wait("the new listener", || {
+                eventually("the new listener", || {
                     let answer = tcp_ask(&lab.client, SocketAddr::new(UPSTREAM_V4, CHANGES.1));
                     match answer {
                         Ok(answer) => {
@@ -148,7 +146,7 @@ fn updates_touch_no_other_listener() {
                 json!({ "unredirected_connections": "NONSENSE" }),
             )],
         );
-        wait("a refusal", || {
+        eventually("a refusal", || {
             stat(&envoy, "lds.update_rejected") > rejected
         });
         envoy.wait_log("why it is refused", |line| {
@@ -188,13 +186,13 @@ fn the_library_comes_and_goes() {
         for round in 0..10 {
             assert!(!is_mapped(&envoy), "{version}, {round}");
             lds.write(2 * round + 1, &[changing(0)]);
-            wait("the listener", || {
+            eventually("the listener", || {
                 let answer = tcp_ask(&lab.client, SocketAddr::new(UPSTREAM_V4, CHANGES.1));
                 answer.is_ok_and(|answer| answer.reached.local.port() == CHANGES.1)
                     && is_mapped(&envoy)
             });
             lds.write(2 * round + 2, &[]);
-            wait("the library to be unmapped", || !is_mapped(&envoy));
+            eventually("the library to be unmapped", || !is_mapped(&envoy));
         }
         assert!(envoy.is_alive(), "{version}");
         assert!(envoy.stop().success(), "{version}");

@@ -6,16 +6,3 @@ mod fault_point;
 mod lds;
 mod restart;
 mod workers;
-
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// Waits for what Envoy does by itself.
-#[track_caller]
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done() {
-        assert!(Instant::now() < deadline, "not within 30 seconds: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 
 use lab::address::{UPSTREAM_V4, UPSTREAM_V6};
 use lab::module::module_filter;
-use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap};
-
-use crate::wait;
+use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap, eventually};
 
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
@@ -36,8 +34,8 @@ fn hot_restarts_lose_nobody() {
         let load = Load::start(&lab.client, 4, &to);
         for epoch in 1..=2 {
             let new = envoy(&lab, version, epoch).start();
-            wait("the old Envoy to end", || !old.is_alive());
-            wait("the new one to be asked", || {
+            eventually("the old Envoy to end", || !old.is_alive());
+            eventually("the new one to be asked", || {
                 new.stat_sum(".original_dst.restored_redirect").unwrap_or(0) > 100
             });
             old = new;

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use lab::address::{GATEWAY_UPSTREAM_V4, GATEWAY_UPSTREAM_V6, GATEWAY_V4, GATEWAY_V6};
 use lab::client::tcp_ask;
 use lab::module::builtin_filter;
-use lab::{Lab, Version};
+use lab::{Lab, Version, eventually};
 use serde_json::json;
 
 use crate::way::Way::{self, *};
 use crate::way::{config, module};
-use crate::{LISTENER, eventually, namespace, start};
+use crate::{LISTENER, namespace, start};
 
 /// So many connections of the cluster end a loop.
 const LIMIT: u64 = 20;

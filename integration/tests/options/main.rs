@@ -13,9 +13,6 @@ mod row;
 mod unredirected;
 mod way;
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use lab::{Envoy, Lab, Version};
 use serde_json::Value;
 
@@ -50,13 +47,4 @@ fn logged(log: &str, levels: &[&str]) -> Vec<String> {
         Some(format!("{level}: {text}"))
     };
     log.lines().filter_map(line).collect()
-}
-
-/// Waits for what Envoy does after the client has seen the end.
-fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while !done() {
-        assert!(Instant::now() < deadline, "not within 5 seconds: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use lab::address::{GATEWAY_V6, UPSTREAM_V4};
 use lab::client::tcp_ask;
 use lab::module::module_filter;
-use lab::{Lab, Listener, To, Upstream, Version, bootstrap};
+use lab::{Lab, Listener, To, Upstream, Version, bootstrap, eventually};
 
-use crate::{LISTENER, PORT, eventually, logged, start};
+use crate::{LISTENER, PORT, logged, start};
 
 #[test]
 fn a_hundred_in_a_row() {

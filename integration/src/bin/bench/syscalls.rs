@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use lab::Envoy;
+use lab::{Envoy, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -17,7 +15,6 @@ use crate::subject::Subject;
 /// Two counts, of few and of many connections: the difference leaves out what is not theirs.
 const FEW: u32 = 100;
 const MANY: u32 = 600;
-const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// System calls for a connection.
 #[derive(Clone, Copy, Debug)]
@@ -59,11 +56,7 @@ fn trace(envoy: &Envoy, work: impl FnOnce()) -> Calls {
         .stderr(Stdio::null())
         .spawn()
         .expect("strace runs: `make setup` installs it");
-    let deadline = Instant::now() + ATTACH_TIMEOUT;
-    while !is_traced(envoy.pid()) {
-        assert!(Instant::now() < deadline, "strace does not attach to Envoy");
-        thread::sleep(Duration::from_millis(5));
-    }
+    eventually("strace attaches to Envoy", || is_traced(envoy.pid()));
     work();
     kill(Pid::from_raw(strace.id() as i32), Signal::SIGINT).expect("signal our own child");
     strace.wait().expect("wait for our own child");

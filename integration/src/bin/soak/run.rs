@@ -4,13 +4,13 @@ use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::{Envoy, Lab};
+use lab::{Envoy, Lab, eventually};
 
 use crate::crowd::Crowd;
 use crate::listeners::ROUND;
 use crate::memory::Sample;
 use crate::report;
-use crate::site::{Site, wait};
+use crate::site::Site;
 
 const SAMPLE: Duration = Duration::from_secs(1);
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ impl Run<'_> {
             self.site.update(self.lab, self.envoy, &self.guest);
         }
         let envoy = self.envoy;
-        wait("no connection and no replaced listener", || is_idle(envoy));
+        eventually("no connection and no replaced listener", || is_idle(envoy));
         self.idle.push(Sample::take(envoy, self.crowd.done()));
     }
 }

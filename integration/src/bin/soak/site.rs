@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::RwLock;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use lab::{Envoy, Lab, Version, bootstrap, module, with_internal_listeners};
+use lab::{Envoy, Lab, Version, bootstrap, eventually, module, with_internal_listeners};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -62,10 +60,10 @@ impl Site {
         let gate = (was_there != is_there).then(|| guest.write().expect("no panic"));
         let accepted = update_success(envoy);
         self.write(next);
-        wait("an accepted update", || update_success(envoy) > accepted);
+        eventually("an accepted update", || update_success(envoy) > accepted);
         if let Some(mut gate) = gate {
             let listeners = format!("ss -Hltn sport = :{GUEST}");
-            wait("the guest", || {
+            eventually("the guest", || {
                 lab.gateway.sh(&listeners).is_empty() != is_there
             });
             *gate = is_there;
@@ -91,13 +89,4 @@ fn update_success(envoy: &Envoy) -> u64 {
     envoy
         .stat("listener_manager.lds.update_success")
         .unwrap_or(0)
-}
-
-/// Waits for what Envoy does by itself.
-pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < deadline, "not within a minute: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
