@@ -193,7 +193,11 @@ impl Builder {
 
 /// Tells Envoy where its config is, and where the module is if the config names one.
 pub(super) fn prepare(command: &mut Command, config: &Value, path: &Path) {
-    command.arg("--config-path").arg(path);
+    command
+        .arg("--config-path")
+        .arg(path)
+        // Cargo's for tests; Envoy would look for modules there as well.
+        .env_remove("LD_LIBRARY_PATH");
     if config.to_string().contains("DynamicModule") {
         let library = module::library();
         let directory = library.parent().unwrap_or(Path::new("."));

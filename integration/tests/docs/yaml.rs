@@ -50,7 +50,12 @@ enum Kind {
     Kubernetes,
     /// Services of Compose.
     Compose,
+    /// What the catalogue of extensions shows.
+    Catalogue,
 }
+
+/// Where the parts of the containers' config are: filters that go in front of the rest.
+const GATEWAY: &str = "integration/compose/gateway";
 
 #[test]
 fn files_are_known() {
@@ -61,15 +66,16 @@ fn files_are_known() {
     );
     for file in files {
         let path = workspace().join(&file);
+        if file.starts_with(GATEWAY) {
+            if file.parent() == Some(&Path::new(GATEWAY).join("filters")) {
+                gateway_is_loaded(&path);
+            }
+            continue;
+        }
         match kind(&path) {
             Some(Kind::Envoy) if file.starts_with("envoy-configs") => {} // the test `configs`
-            Some(Kind::Envoy) => {
-                for version in Version::under_test() {
-                    if let Err(log) = validate_file(version, &path) {
-                        panic!("{}, Envoy {version}:\n{log}", file.display());
-                    }
-                }
-            }
+            Some(Kind::Envoy) => is_loaded(&path),
+            Some(Kind::Catalogue) => {} // the test `manifest`
             Some(Kind::Kubernetes) => assert!(
                 file.starts_with("deploy"),
                 "{}: objects of Kubernetes belong in deploy/, where they are checked",
@@ -79,6 +85,27 @@ fn files_are_known() {
             None => panic!("{}: what is it? no test knows it", file.display()),
         }
     }
+}
+
+fn is_loaded(path: &Path) {
+    for version in Version::under_test() {
+        if let Err(log) = validate_file(version, path) {
+            panic!("{}, Envoy {version}:\n{log}", path.display());
+        }
+    }
+}
+
+/// A config as the gateway's entry script puts it together.
+fn gateway_is_loaded(filters: &Path) {
+    let rest = workspace().join(GATEWAY).join("envoy.yaml");
+    let config = [filters, &rest].map(|part| fs::read_to_string(part).expect("readable"));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let whole = directory.path().join("envoy.yaml");
+    // The volume of the access log.
+    let volume = directory.path().display().to_string();
+    let config = config.concat().replace("/var/log/envoy", &volume);
+    fs::write(&whole, config).expect("write the config");
+    is_loaded(&whole);
 }
 
 fn kind(path: &Path) -> Option<Kind> {
@@ -91,6 +118,7 @@ fn kind(path: &Path) -> Option<Kind> {
         (Kind::Envoy, all_have("static_resources")),
         (Kind::Kubernetes, all_have("apiVersion") && all_have("kind")),
         (Kind::Compose, all_have("services") && !has_config),
+        (Kind::Catalogue, path == workspace().join("manifest.yaml")),
     ]
     .into_iter()
     .find_map(|(kind, is_it)| is_it.then_some(kind))
