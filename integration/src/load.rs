@@ -19,6 +19,8 @@ pub struct Load {
 pub struct Tally {
     /// Those that were answered from the address that they asked for.
     pub answered: u64,
+    /// Those of them that came to the upstream from the client itself, by no proxy.
+    pub direct: u64,
     /// Those that were answered from another address: that address, and the one asked for.
     pub wrong: Vec<(SocketAddr, SocketAddr)>,
     /// Those without an answer.
@@ -56,6 +58,7 @@ impl Load {
         tallies.fold(Tally::default(), |mut all, tally| {
             let tally = tally.expect("clients do not panic");
             all.answered += tally.answered;
+            all.direct += tally.direct;
             all.wrong.extend(tally.wrong);
             all.failed.extend(tally.failed);
             all
@@ -71,7 +74,10 @@ impl Tally {
 
     fn ask(&mut self, host: &Netns, to: SocketAddr) {
         match tcp_ask(host, to) {
-            Ok(answer) if answer.reached.local == to => self.answered += 1,
+            Ok(answer) if answer.reached.local == to => {
+                self.answered += 1;
+                self.direct += u64::from(answer.reached.peer == answer.local);
+            }
             Ok(answer) => self.wrong.push((answer.reached.local, to)),
             Err(failure) => self.failed.push(failure),
         }

@@ -82,17 +82,18 @@ pub fn original_dst(
 }
 
 /// Whether an address is one of this host's own. A datagram socket that is connected to such an
-/// address gets it as its source as well; nothing is sent.
+/// address gets it as its source as well; nothing is sent. Without a socket nobody can tell: the
+/// loop guard, which asks, then holds.
 pub fn is_own_address(address: Address) -> bool {
     let address = SocketAddr::from(address);
     let any = match address.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(address)?;
-        socket.local_addr()
-    });
+    let Ok(socket) = UdpSocket::bind((any, 0)) else {
+        return true;
+    };
+    let source = socket.connect(address).and_then(|()| socket.local_addr());
     source.is_ok_and(|source| source.ip() == address.ip())
 }
 

@@ -76,7 +76,8 @@ fn fill(host: &Netns) {
         .trim()
         .parse()
         .expect("a number");
-    let entries = (0..limit).map(|index| {
+    // More than there is room for, whatever else is in the table or leaves it meanwhile.
+    let entries = (0..limit + 1000).map(|index| {
         let source = Ipv4Addr::from_bits(0x0b00_0000 + index);
         format!(
             "-I -p tcp --src {source} --dst 10.2.0.99 --sport 1 --dport 1 --state ESTABLISHED \
