@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use original_dst::address::{Address, IpText, parse};
+use original_dst::address::{Address, parse};
 
 use addresses::{IPS, TEXTS};
 
@@ -21,10 +21,7 @@ fn address(criterion: &mut Criterion) {
     for ip in IPS {
         let address = Address::from(SocketAddr::new(ip, 8080));
         criterion.bench_function(&format!("write/{ip}"), |bencher| {
-            bencher.iter(|| {
-                let mut text = IpText::default();
-                text.format(black_box(address)).len()
-            });
+            bencher.iter(|| black_box(address).with_ip_text(|text| black_box(text).len()));
         });
     }
 }

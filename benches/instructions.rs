@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use fake_host::log::{self, Level};
-use original_dst::address::{Address, IpText, parse};
+use original_dst::address::{Address, parse};
 
 use addresses::{IPS, TEXTS};
 use cases::{CASES, Case};
@@ -67,7 +67,7 @@ fn parses(text: &str, count: usize) {
 
 fn writes(address: Address, count: usize) {
     for _ in 0..count {
-        black_box(IpText::default().format(black_box(address)));
+        black_box(address).with_ip_text(|text| _ = black_box(text));
     }
 }
 

@@ -3,54 +3,79 @@
 mod text;
 
 use std::fmt::{self, Display, Formatter};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-pub use text::IpText;
+use text::{Ipv6Text, with_ipv4_text};
 
-/// An IP address with a port, and a scope if it is IPv6.
-///
-/// IPv4 is kept in its v4-mapped form (RFC 4291, section 2.5.5.2): a v4-mapped address is the same
-/// as the IPv4 address that it stands for. Envoy takes an IPv6 address of a module for IPv6 alone,
-/// and no cluster could connect to a v4-mapped one.
+/// A version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Address {
-    ip: u128,
-    port: u16,
-    scope_id: u32,
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
 }
 
-/// What comes before the 32 bits of IPv4.
-const V4_MAPPED: u128 = 0xffff;
+/// An IP address with a port. A v4-mapped address (RFC 4291, section 2.5.5.2) is the same as the IPv4
+/// address that it stands for: Envoy takes an IPv6 address of a module for IPv6 alone, and no
+/// cluster could connect to a v4-mapped one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    ip: Ip,
+    port: u16,
+}
+
+/// In numbers, which fit in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ip {
+    V4(u32),
+    V6 { bits: u128, scope_id: u32 },
+}
 
 impl Address {
     /// An IPv4 address.
     #[inline]
     pub fn v4(ip: Ipv4Addr, port: u16) -> Self {
-        Self {
-            ip: V4_MAPPED << 32 | u128::from(ip.to_bits()),
-            port,
-            scope_id: 0,
+        let ip = Ip::V4(ip.to_bits());
+        Self { ip, port }
+    }
+
+    /// An IPv6 address, or the IPv4 address that it stands for, which has no scope.
+    #[inline]
+    pub fn v6(ip: Ipv6Addr, port: u16, scope_id: u32) -> Self {
+        if let Some(ip) = ip.to_ipv4_mapped() {
+            return Self::v4(ip, port);
+        }
+        let bits = ip.to_bits();
+        let ip = Ip::V6 { bits, scope_id };
+        Self { ip, port }
+    }
+
+    /// The IP, without its scope.
+    #[inline]
+    pub fn ip(self) -> IpAddr {
+        match self.ip {
+            Ip::V4(bits) => Ipv4Addr::from_bits(bits).into(),
+            Ip::V6 { bits, .. } => Ipv6Addr::from_bits(bits).into(),
         }
     }
 
-    /// An IPv6 address, or an IPv4 address in v4-mapped form, which has no scope.
-    #[inline]
-    pub fn v6(ip: Ipv6Addr, port: u16, scope_id: u32) -> Self {
-        let ip = ip.to_bits();
-        let scope_id = if ip >> 32 == V4_MAPPED { 0 } else { scope_id };
-        Self { ip, port, scope_id }
-    }
-
-    /// The bits of the IPv4 address, if it is one.
-    #[inline]
-    fn ipv4_bits(self) -> Option<u32> {
-        (self.ip >> 32 == V4_MAPPED).then_some(self.ip as u32)
+    /// Gives the text of the IP to `with`, as Envoy takes it: without brackets, and with a scope as a
+    /// number.
+    #[inline(always)]
+    pub fn with_ip_text<T>(self, with: impl FnOnce(&[u8]) -> T) -> T {
+        match self.ip {
+            Ip::V4(bits) => with_ipv4_text(Ipv4Addr::from_bits(bits), with),
+            Ip::V6 { bits, scope_id } => {
+                with(Ipv6Text::new(Ipv6Addr::from_bits(bits), scope_id).as_bytes())
+            }
+        }
     }
 
     /// Whether it is IPv6, and not v4-mapped.
     #[inline]
     pub fn is_ipv6(self) -> bool {
-        self.ipv4_bits().is_none()
+        matches!(self.ip, Ip::V6 { .. })
     }
 
     /// The port.
@@ -71,11 +96,11 @@ impl From<SocketAddr> for Address {
 
 impl From<Address> for SocketAddr {
     fn from(address: Address) -> Self {
-        match address.ipv4_bits() {
-            Some(ip) => SocketAddrV4::new(Ipv4Addr::from_bits(ip), address.port).into(),
-            None => {
-                let ip = Ipv6Addr::from_bits(address.ip);
-                SocketAddrV6::new(ip, address.port, 0, address.scope_id).into()
+        let port = address.port;
+        match address.ip {
+            Ip::V4(bits) => SocketAddrV4::new(Ipv4Addr::from_bits(bits), port).into(),
+            Ip::V6 { bits, scope_id } => {
+                SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, 0, scope_id).into()
             }
         }
     }

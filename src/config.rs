@@ -111,6 +111,19 @@ pub enum UnrecoveredConnections {
 }
 
 impl Config {
+    /// Whether `SO_ORIGINAL_DST` is the first of the recovery methods.
+    #[inline]
+    pub fn asks_original_dst_first(&self) -> bool {
+        self.recovery_methods.first() == Some(&RecoveryMethod::SoOriginalDst)
+    }
+
+    /// Whether more than a counter depends on who redirected a connection.
+    pub fn minds_unredirected(&self) -> bool {
+        self.unredirected_connections != UnredirectedConnections::Restore
+            || matches!(self.hand_off, Some(true))
+            || self.publish_metadata
+    }
+
     /// Reads the options as Envoy hands them over: nothing at all, JSON text, or the wire form of
     /// a `google.protobuf.Struct`.
     ///

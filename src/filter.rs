@@ -5,10 +5,9 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
 };
 
-use crate::address::IpText;
 use crate::config::{Config, OnDenied, UnrecoveredConnections, UnredirectedConnections};
 use crate::fault_point;
-use crate::recover::{self, Method, OriginalDst, Source, Unrecovered};
+use crate::recover::{self, Answer, Method, OriginalDst, Source, Unrecovered};
 use crate::redirection::Redirection;
 use crate::report::Report;
 use crate::stats::Stats;
@@ -69,7 +68,7 @@ impl Filter {
     }
 
     /// What the options say about a destination.
-    #[inline]
+    #[inline(always)]
     fn judge(&self, found: &OriginalDst) -> (Verdict, Action) {
         let mut verdict = Verdict::Restored(found.method);
         if self.is_unredirected(found) {
@@ -95,6 +94,7 @@ impl Filter {
 
     /// Whether the client connected to the listener itself. No accepted socket of a transparent
     /// listener tells the port that the listener is bound to, so that the options do.
+    #[inline(always)]
     fn is_unredirected(&self, found: &OriginalDst) -> bool {
         found.is_listener
             || found.method == Method::Transparent
@@ -111,6 +111,7 @@ impl Filter {
     }
 
     /// Restores the local address; `false` if Envoy does not take it.
+    #[inline(always)]
     fn restore(&self, envoy: &mut impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
         // Envoy would hand a connection that was handed over once to the same listener, again and
         // again, until its stack ends.
@@ -118,9 +119,10 @@ impl Filter {
             Some(true) if envoy.is_local_address_restored() || self.is_unredirected(found) => None,
             hand_off => hand_off,
         };
-        let (address, mut text) = (found.address, IpText::default());
-        let ip = text.format(address);
-        if !envoy.restore_local_address(ip, address.port(), address.is_ipv6()) {
+        let address = found.address;
+        let is_restored = address
+            .with_ip_text(|ip| envoy.restore_local_address(ip, address.port(), address.is_ipv6()));
+        if !is_restored {
             return false;
         }
         if let Some(enabled) = hand_off {
@@ -135,10 +137,8 @@ impl Filter {
         let is_restored = match recover::source(envoy) {
             Source::Absent => return,
             Source::Invalid => false,
-            Source::Address(source) => {
-                let mut text = IpText::default();
-                envoy.set_remote_address(text.format(source), source.port(), source.is_ipv6())
-            }
+            Source::Address(source) => source
+                .with_ip_text(|ip| envoy.set_remote_address(ip, source.port(), source.is_ipv6())),
         };
         if is_restored {
             self.stats.count_source(envoy);
@@ -148,7 +148,49 @@ impl Filter {
         }
     }
 
+    /// Does with a connection what the options say. All of it is inlined, so that the compiler can
+    /// answer most of the questions beforehand where it is known what was found.
+    #[inline(always)]
+    fn conclude(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+    ) -> Status {
+        if recover::is_internal(found) {
+            self.restore_source(envoy);
+        }
+        let (mut verdict, mut action) = match found {
+            Ok(found) => self.judge(found),
+            Err(Unrecovered::Invalid(_)) => (Verdict::Invalid, self.without_destination()),
+            Err(_) => (Verdict::Unavailable, self.without_destination()),
+        };
+        if let (Ok(found), Action::Restore) = (found, action)
+            && !self.restore(envoy, found)
+        {
+            (verdict, action) = (Verdict::Invalid, self.without_destination());
+        }
+        self.stats.count(envoy, verdict);
+        self.watch_redirection(envoy, found);
+        self.report.connection(envoy, found, verdict, action);
+        if action == Action::Close {
+            close(envoy, verdict.close_details());
+            return Status::StopIteration;
+        }
+        Status::Continue
+    }
+
+    /// The same for whatever was found.
+    #[inline(never)]
+    fn conclude_any(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+    ) -> Status {
+        self.conclude(envoy, found)
+    }
+
     /// Keeps the count of kernel sockets without a destination.
+    #[inline(always)]
     fn watch_redirection(
         &self,
         envoy: &impl EnvoyListenerFilter,
@@ -179,28 +221,22 @@ impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
 impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
     fn on_accept(&self, envoy: &mut ELF) -> Status {
         fault_point::pass("accept");
-        let found = recover::original_dst(envoy, &self.config.recovery_methods);
-        if recover::is_internal(&found) {
-            self.restore_source(envoy);
-        }
-        let (mut verdict, mut action) = match &found {
-            Ok(found) => self.judge(found),
-            Err(Unrecovered::Invalid(_)) => (Verdict::Invalid, self.without_destination()),
-            Err(_) => (Verdict::Unavailable, self.without_destination()),
+        let Some(socket) = recover::kernel_socket(envoy) else {
+            let found = recover::elsewhere(envoy);
+            return self.conclude_any(envoy, &found);
         };
-        if let (Ok(found), Action::Restore) = (&found, action)
-            && !self.restore(envoy, found)
-        {
-            (verdict, action) = (Verdict::Invalid, self.without_destination());
+        let mut answer = None;
+        if self.config.asks_original_dst_first() {
+            match socket.answer(envoy, &self.config) {
+                Answer::Rewritten(address) => {
+                    return self.conclude(envoy, &Ok(OriginalDst::rewritten(address)));
+                }
+                other => answer = Some(other),
+            }
         }
-        self.stats.count(envoy, verdict);
-        self.watch_redirection(envoy, &found);
-        self.report.connection(envoy, &found, verdict, action);
-        if action == Action::Close {
-            close(envoy, verdict.close_details());
-            return Status::StopIteration;
-        }
-        Status::Continue
+        // A copy of the socket, which nothing else has to be in memory for.
+        let found = { socket }.original_dst(envoy, &self.config, answer);
+        self.conclude_any(envoy, &found)
     }
 
     fn on_panic(&self, envoy: &mut ELF) {

@@ -10,10 +10,9 @@ use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
 use crate::address::Address;
-use crate::config::RecoveryMethod;
 
 pub use internal::{Source, source};
-pub use kernel::{Failure, is_own_address};
+pub use kernel::{Answer, Failure, KernelSocket, is_own_address};
 
 /// How a destination was recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +28,7 @@ pub enum Method {
 }
 
 /// The address that the client meant to reach.
+#[derive(Clone, Copy)]
 pub struct OriginalDst {
     /// How it was recovered.
     pub method: Method,
@@ -40,6 +40,7 @@ pub struct OriginalDst {
 }
 
 /// Why there is no destination.
+#[derive(Clone, Copy)]
 pub enum Unrecovered {
     /// The kernel has none.
     Kernel(Failure),
@@ -52,6 +53,17 @@ pub enum Unrecovered {
     /// The listener states no traffic direction, without which Windows does not redirect to it.
     #[cfg(windows)]
     NoDirection,
+}
+
+impl OriginalDst {
+    /// REDIRECT or DNAT rewrote the destination, which connection tracking remembers.
+    pub fn rewritten(address: Address) -> Self {
+        Self {
+            method: Method::SoOriginalDst,
+            address,
+            is_listener: false,
+        }
+    }
 }
 
 impl Method {
@@ -80,30 +92,28 @@ pub fn is_internal(found: &Result<OriginalDst, Unrecovered>) -> bool {
     }
 }
 
-/// Finds the original destination of a connection. `methods` says how a kernel socket is asked;
-/// an internal connection has one way.
+/// The socket of a connection, if it is the kernel's and has an IP address.
+#[inline]
+pub fn kernel_socket(envoy: &impl EnvoyListenerFilter) -> Option<KernelSocket<'_>> {
+    #[cfg(windows)]
+    if !envoy.has_traffic_direction() {
+        return None;
+    }
+    // It is asked for these before its type, which is then known as well.
+    let (fd, local) = (envoy.get_socket_fd()?, envoy.get_local_address()?);
+    Some(KernelSocket::new(fd, local))
+}
+
+/// Finds the original destination of a connection that has no [`kernel_socket`].
 ///
 /// # Errors
-/// Why no destination was found.
-#[inline]
-pub fn original_dst(
-    envoy: &impl EnvoyListenerFilter,
-    methods: &[RecoveryMethod],
-) -> Result<OriginalDst, Unrecovered> {
+/// Why there is none.
+#[inline(never)]
+pub fn elsewhere(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
     #[cfg(windows)]
     if !envoy.has_traffic_direction() {
         return Err(Unrecovered::NoDirection);
     }
-    // What a kernel socket has is asked for before its type, which is then known as well.
-    match (envoy.get_socket_fd(), envoy.get_local_address()) {
-        (Some(fd), Some(local)) => kernel::original_dst(envoy, fd, local, methods),
-        _ => of_another_kind(envoy),
-    }
-}
-
-/// Not of a kernel socket with an IP address.
-#[cold]
-fn of_another_kind(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
     match envoy.get_address_type() {
         AddressType::EnvoyInternal => internal::original_dst(envoy),
         _ => Err(Unrecovered::NoAddress),

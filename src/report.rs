@@ -4,8 +4,9 @@
 mod metadata;
 mod wording;
 
+use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_log_level as Level;
 use envoy_proxy_dynamic_modules_rust_sdk::{
-    EnvoyListenerFilter, envoy_log_debug, envoy_log_info, envoy_log_warn,
+    EnvoyListenerFilter, envoy_log_debug, envoy_log_info, envoy_log_warn, log,
 };
 
 use crate::filter::{Action, Verdict};
@@ -38,6 +39,7 @@ impl Report {
     }
 
     /// A connection was dealt with.
+    #[inline(always)]
     pub fn connection(
         &self,
         envoy: &mut impl EnvoyListenerFilter,
@@ -45,17 +47,15 @@ impl Report {
         verdict: Verdict,
         action: Action,
     ) {
-        envoy_log_debug!(
-            "original_dst: {}: {}: {}",
-            Client(envoy),
-            Found(found),
-            Outcome(verdict, action)
-        );
+        // Each gets a copy: for most connections, none is called, and nothing has to be in memory.
+        if log::enabled(Level::Debug) {
+            debug(envoy, &{ *found }, verdict, action);
+        }
         if self.publish_metadata {
-            metadata::publish(envoy, found, verdict);
+            metadata::publish(envoy, &{ *found }, verdict);
         }
         if !matches!(verdict, Verdict::Restored(_)) {
-            self.exception(envoy, found, verdict, action);
+            self.exception(envoy, &{ *found }, verdict, action);
         }
     }
 
@@ -110,4 +110,20 @@ impl Report {
             Change::Mended => envoy_log_info!("original_dst: redirection works again"),
         }
     }
+}
+
+/// The line that each connection gets.
+#[cold]
+fn debug(
+    envoy: &impl EnvoyListenerFilter,
+    found: &Result<OriginalDst, Unrecovered>,
+    verdict: Verdict,
+    action: Action,
+) {
+    envoy_log_debug!(
+        "original_dst: {}: {}: {}",
+        Client(envoy),
+        Found(found),
+        Outcome(verdict, action)
+    );
 }

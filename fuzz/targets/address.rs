@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use original_dst::address::{IpText, parse};
+use original_dst::address::parse;
 
 /// What is read is what std reads, but for blanks, zeros and a sign in the port, and scopes; what is
 /// written is read again.
@@ -27,8 +27,7 @@ pub fn run(input: &[u8]) {
             (SocketAddr::from(address).ip(), address.port())
         );
     }
-    let mut ip = IpText::default();
-    let ip = str::from_utf8(ip.format(address)).expect("ASCII");
+    let ip = address.with_ip_text(|ip| str::from_utf8(ip).expect("ASCII").to_owned());
     let written = if address.is_ipv6() {
         format!("[{ip}]:{}", address.port())
     } else {

@@ -15,10 +15,8 @@ fn parsed(text: &str) -> Option<String> {
 }
 
 fn written(address: impl Into<Address>) -> String {
-    let mut text = IpText::default();
-    str::from_utf8(text.format(address.into()))
-        .unwrap()
-        .to_owned()
+    let address = address.into();
+    address.with_ip_text(|text| str::from_utf8(text).unwrap().to_owned())
 }
 
 #[test]

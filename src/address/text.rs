@@ -1,81 +1,80 @@
-//! The text of an IP address.
+//! The text of an IP address, on the stack.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::Address;
-
-/// The longest text is that of an IPv6 address (39 bytes) with `%` and a scope (10 digits).
-const CAPACITY: usize = 56;
-
-/// Each octet in decimal with a dot behind it, and the length of that.
-static OCTETS: [([u8; 4], u8); 256] = octets();
-
-/// Room on the stack for the text of an IP address.
-pub struct IpText {
-    bytes: [u8; CAPACITY],
+/// The text of an IPv6 address, at most 39 bytes, with `%` and a scope of at most 10 digits if it has
+/// one.
+pub struct Ipv6Text {
+    bytes: [u8; 50],
     length: usize,
 }
 
-impl Default for IpText {
-    #[inline]
-    fn default() -> Self {
-        Self {
-            bytes: [0; CAPACITY],
-            length: 0,
-        }
-    }
+/// An octet in decimal with a dot behind it.
+#[repr(align(8))]
+struct Octet {
+    digits: [u8; 4],
+    length: Length,
 }
 
-impl IpText {
-    /// The IP of an address as Envoy takes it: without brackets, and with its scope as a number.
-    #[inline]
-    pub fn format(&mut self, address: Address) -> &[u8] {
-        self.length = 0;
-        match address.ipv4_bits() {
-            Some(ip) => self.push_ipv4(Ipv4Addr::from_bits(ip)),
-            None => self.push_ipv6(Ipv6Addr::from_bits(address.ip), address.scope_id),
-        }
-        &self.bytes[..self.length.min(CAPACITY)]
-    }
+/// How many bytes of an octet's text count. Of a number that can only be one of these, the compiler
+/// knows that the text of four octets has room, and checks no bounds.
+#[derive(Clone, Copy)]
+enum Length {
+    Two = 2,
+    Three = 3,
+    Four = 4,
+}
 
-    #[inline]
-    fn push_ipv4(&mut self, ip: Ipv4Addr) {
-        let mut length = 0;
-        for octet in ip.octets() {
-            // Four bytes each time, however many count: a copy of fixed size is one instruction.
-            if let Some(free) = self.bytes.get_mut(length..length + 4) {
-                let (digits, count) = &OCTETS[usize::from(octet)];
-                free.copy_from_slice(digits);
-                length += usize::from(*count);
-            }
-        }
-        // Without the last dot.
-        self.length = length - 1;
-    }
+static OCTETS: [Octet; 256] = octets();
 
-    /// Groups in hexadecimal, the longest run of zero groups as `::` (RFC 5952).
+/// Gives the text of an IPv4 address to `with`.
+#[inline(always)]
+pub fn with_ipv4_text<T>(ip: Ipv4Addr, with: impl FnOnce(&[u8]) -> T) -> T {
+    let (mut text, mut length) = ([0; 16], 0);
+    for octet in ip.octets() {
+        let octet = &OCTETS[usize::from(octet)];
+        // Four bytes each time, however many count: a copy of fixed size is one instruction.
+        text[length..length + 4].copy_from_slice(&octet.digits);
+        length += octet.length as usize;
+    }
+    // Without the last dot.
+    with(&text[..length - 1])
+}
+
+impl Ipv6Text {
+    /// Groups in hexadecimal, the longest run of zero groups as `::` (RFC 5952). A scope of 0 is
+    /// none.
     #[inline(never)]
-    fn push_ipv6(&mut self, ip: Ipv6Addr, scope_id: u32) {
+    pub fn new(ip: Ipv6Addr, scope_id: u32) -> Self {
+        let mut text = Self {
+            bytes: [0; 50],
+            length: 0,
+        };
         let groups = ip.segments();
         let zeros = longest_zero_run(&groups);
         for (index, group) in groups.into_iter().enumerate() {
             if zeros.contains(&index) {
                 if index == zeros.start {
-                    self.push(b':');
-                    self.push(b':');
+                    text.push(b':');
+                    text.push(b':');
                 }
                 continue;
             }
             if index > 0 && (zeros.is_empty() || index != zeros.end) {
-                self.push(b':');
+                text.push(b':');
             }
-            self.push_hexadecimal(group);
+            text.push_hexadecimal(group);
         }
         if scope_id != 0 {
-            self.push(b'%');
-            self.push_decimal(scope_id);
+            text.push(b'%');
+            text.push_decimal(scope_id);
         }
+        text
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 
     fn push_hexadecimal(&mut self, group: u16) {
@@ -113,23 +112,23 @@ fn longest_zero_run(groups: &[u16; 8]) -> Range<usize> {
     if longest.len() > 1 { longest } else { 0..0 }
 }
 
-const fn octets() -> [([u8; 4], u8); 256] {
-    let mut octets = [([b'.'; 4], 0); 256];
+const fn octets() -> [Octet; 256] {
+    let mut octets = [const { octet(0) }; 256];
     let mut number = 0;
     while number < octets.len() {
-        let (hundreds, tens, units) = (number / 100, number / 10 % 10, number % 10);
-        let (digits, length) = &mut octets[number];
-        if number > 99 {
-            digits[*length as usize] = b'0' + hundreds as u8;
-            *length += 1;
-        }
-        if number > 9 {
-            digits[*length as usize] = b'0' + tens as u8;
-            *length += 1;
-        }
-        digits[*length as usize] = b'0' + units as u8;
-        *length += 2;
+        octets[number] = octet(number as u8);
         number += 1;
     }
     octets
+}
+
+const fn octet(number: u8) -> Octet {
+    let (hundreds, tens) = (b'0' + number / 100, b'0' + number / 10 % 10);
+    let units = b'0' + number % 10;
+    let (digits, length) = match number {
+        0..10 => ([units, b'.', 0, 0], Length::Two),
+        10..100 => ([tens, units, b'.', 0], Length::Three),
+        100.. => ([hundreds, tens, units, b'.'], Length::Four),
+    };
+    Octet { digits, length }
 }

@@ -6,17 +6,18 @@ use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
 use super::{Method, OriginalDst, Unrecovered, socket};
-use crate::address::Address;
-use crate::config::RecoveryMethod;
+use crate::address::{Address, Family};
+use crate::config::{Config, RecoveryMethod};
 
-/// The protocol that a connection speaks, whatever the socket could: an IPv4 client of a
-/// dual-stack listener speaks IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4, also over an IPv6 socket.
-    V4,
-    /// IPv6.
-    V6,
+/// A kernel socket with a local address.
+#[derive(Clone, Copy)]
+pub struct KernelSocket<'a> {
+    fd: i32,
+    local: (&'a [u8], u16),
+    /// The protocol that the connection speaks, whatever the socket could: an IPv4 client of a
+    /// dual-stack listener speaks IPv4. An earlier filter may have changed the local address: the
+    /// kernel is asked for its family.
+    family: Family,
 }
 
 /// Why the kernel has no address for a socket.
@@ -28,6 +29,17 @@ pub enum NoAddress {
     Malformed,
 }
 
+/// What `SO_ORIGINAL_DST` tells.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// REDIRECT or DNAT rewrote the destination, which connection tracking remembers.
+    Rewritten(Address),
+    /// Connection tracking remembers the address that the connection arrived at.
+    NotRewritten(Address),
+    /// No address.
+    Nothing(NoAddress),
+}
+
 /// What the kernel said instead of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -37,55 +49,114 @@ pub struct Failure {
     pub is_transparent: bool,
 }
 
-/// Asks the kernel in the order of `methods`.
-#[inline]
-pub fn original_dst(
-    envoy: &impl EnvoyListenerFilter,
-    fd: i32,
-    local: (&[u8], u16),
-    methods: &[RecoveryMethod],
-) -> Result<OriginalDst, Unrecovered> {
-    // An earlier filter may have changed the local address: the kernel is asked for its family.
-    let family = family(local.0);
-    let mut original_dst_errno = None;
-    for method in methods {
-        match method {
-            RecoveryMethod::SoOriginalDst => match socket::original_dst(fd, family) {
-                Ok(address) if arrived_at(envoy, local, address) => {
-                    return Ok(not_rewritten(fd, family, address));
+impl<'a> KernelSocket<'a> {
+    /// The socket of this descriptor and local address.
+    #[inline]
+    pub fn new(fd: i32, local: (&'a [u8], u16)) -> Self {
+        let family = family(local.0);
+        Self { fd, local, family }
+    }
+
+    /// Asks for `SO_ORIGINAL_DST`.
+    #[inline(always)]
+    pub fn answer(self, envoy: &impl EnvoyListenerFilter, config: &Config) -> Answer {
+        match socket::original_dst(self.fd, self.family) {
+            Ok(address) if self.arrived_at(envoy, config, address) => Answer::NotRewritten(address),
+            Ok(address) => Answer::Rewritten(address),
+            Err(cause) => Answer::Nothing(cause),
+        }
+    }
+
+    /// Asks the kernel in the order of the option `recovery_methods`, but not for an answer that is
+    /// there.
+    ///
+    /// # Errors
+    /// Why there is no destination.
+    #[inline(never)]
+    pub fn original_dst(
+        &self,
+        envoy: &impl EnvoyListenerFilter,
+        config: &Config,
+        answer: Option<Answer>,
+    ) -> Result<OriginalDst, Unrecovered> {
+        let mut original_dst_errno = None;
+        for method in &*config.recovery_methods {
+            match method {
+                RecoveryMethod::SoOriginalDst => {
+                    match answer.unwrap_or_else(|| self.answer(envoy, config)) {
+                        Answer::Rewritten(address) => return Ok(OriginalDst::rewritten(address)),
+                        Answer::NotRewritten(address) => return Ok(self.not_rewritten(address)),
+                        Answer::Nothing(NoAddress::Malformed) => {
+                            return Err(Unrecovered::Invalid(Method::SoOriginalDst));
+                        }
+                        Answer::Nothing(NoAddress::Errno(errno)) => {
+                            original_dst_errno = Some(errno);
+                        }
+                    }
                 }
-                Ok(address) => return Ok(rewritten(address)),
-                Err(NoAddress::Malformed) => {
-                    return Err(Unrecovered::Invalid(Method::SoOriginalDst));
-                }
-                Err(NoAddress::Errno(errno)) => original_dst_errno = Some(errno),
-            },
-            RecoveryMethod::Transparent => {
-                if socket::is_transparent(fd, family) {
-                    return match socket::own_address(fd) {
-                        Ok(address) => Ok(untouched(address)),
-                        Err(_) => Err(Unrecovered::Invalid(Method::Transparent)),
-                    };
+                RecoveryMethod::Transparent => {
+                    if self.is_transparent() {
+                        return match socket::own_address(self.fd) {
+                            Ok(address) => Ok(untouched(address)),
+                            Err(_) => Err(Unrecovered::Invalid(Method::Transparent)),
+                        };
+                    }
                 }
             }
         }
+        // A pipe, to which an earlier filter gave a local address.
+        if envoy.get_address_type() != AddressType::Ip {
+            return Err(Unrecovered::NoAddress);
+        }
+        Err(Unrecovered::Kernel(Failure {
+            original_dst_errno,
+            is_transparent: self.is_transparent(),
+        }))
     }
-    // A pipe, to which an earlier filter gave a local address.
-    if envoy.get_address_type() != AddressType::Ip {
-        return Err(Unrecovered::NoAddress);
+
+    /// Whether the connection arrived at this address.
+    #[inline(always)]
+    fn arrived_at(
+        self,
+        envoy: &impl EnvoyListenerFilter,
+        config: &Config,
+        address: Address,
+    ) -> bool {
+        let (_, port) = self.local;
+        // An earlier filter that restored the local address hid where the connection arrived. Envoy
+        // is not asked where only a counter would show the difference.
+        if (port == address.port() || config.minds_unredirected())
+            && envoy.is_local_address_restored()
+        {
+            return envoy
+                .get_direct_local_address()
+                .is_some_and(|direct| is_at(direct, address));
+        }
+        is_at(self.local, address)
     }
-    let is_transparent = socket::is_transparent(fd, family);
-    Err(Unrecovered::Kernel(Failure {
-        original_dst_errno,
-        is_transparent,
-    }))
+
+    /// Connection tracking remembers the address that the connection arrived at: TPROXY sent it
+    /// there, or the client connected to the listener.
+    fn not_rewritten(self, address: Address) -> OriginalDst {
+        if self.is_transparent() {
+            return untouched(address);
+        }
+        OriginalDst {
+            method: Method::SoOriginalDst,
+            address,
+            is_listener: true,
+        }
+    }
+
+    fn is_transparent(self) -> bool {
+        socket::is_transparent(self.fd, self.family)
+    }
 }
 
 /// Whether an address is one of this host's own. A datagram socket that is connected to such an
 /// address gets it as its source as well; nothing is sent. Without a socket nobody can tell: the
 /// loop guard, which asks, then holds.
 pub fn is_own_address(address: Address) -> bool {
-    let address = SocketAddr::from(address);
     let any = match address.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -93,18 +164,10 @@ pub fn is_own_address(address: Address) -> bool {
     let Ok(socket) = UdpSocket::bind((any, 0)) else {
         return true;
     };
-    let source = socket.connect(address).and_then(|()| socket.local_addr());
+    let source = socket
+        .connect(SocketAddr::from(address))
+        .and_then(|()| socket.local_addr());
     source.is_ok_and(|source| source.ip() == address.ip())
-}
-
-/// REDIRECT or DNAT rewrote the destination, which connection tracking remembers.
-#[inline]
-fn rewritten(address: Address) -> OriginalDst {
-    OriginalDst {
-        method: Method::SoOriginalDst,
-        address,
-        is_listener: false,
-    }
 }
 
 /// The own address of a transparent socket.
@@ -116,34 +179,6 @@ fn untouched(address: Address) -> OriginalDst {
     }
 }
 
-/// Connection tracking remembers the address that the connection arrived at: TPROXY sent it there,
-/// or the client connected to the listener.
-#[cold]
-fn not_rewritten(fd: i32, family: Family, address: Address) -> OriginalDst {
-    if socket::is_transparent(fd, family) {
-        return untouched(address);
-    }
-    OriginalDst {
-        method: Method::SoOriginalDst,
-        address,
-        is_listener: true,
-    }
-}
-
-/// Whether a connection arrived at this address.
-#[inline]
-fn arrived_at(envoy: &impl EnvoyListenerFilter, local: (&[u8], u16), address: Address) -> bool {
-    // An earlier filter that restored the local address hid where the connection arrived.
-    let arrived_at = if envoy.is_local_address_restored() {
-        envoy.get_direct_local_address()
-    } else {
-        Some(local)
-    };
-    arrived_at.is_some_and(|(ip, port)| {
-        port == address.port() && parse_ip(ip) == Some(SocketAddr::from(address).ip())
-    })
-}
-
 /// The family of an address, by its text: only an IPv4 address has a dot behind its first number.
 #[inline]
 fn family(ip: &[u8]) -> Family {
@@ -152,6 +187,12 @@ fn family(ip: &[u8]) -> Family {
         Some([_, b'.', ..] | [_, _, b'.', _] | [_, _, _, b'.']) => Family::V4,
         _ => Family::V6,
     }
+}
+
+/// Whether an address that Envoy tells is this one, whatever its scope.
+#[inline(always)]
+fn is_at((ip, port): (&[u8], u16), address: Address) -> bool {
+    port == address.port() && parse_ip(ip) == Some(address.ip())
 }
 
 #[cold]

@@ -8,15 +8,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
 
-use super::kernel::{Family, NoAddress};
-use crate::address::Address;
+use super::kernel::NoAddress;
+use crate::address::{Address, Family};
 
 /// The destination that a connection had before netfilter rewrote it: `SO_ORIGINAL_DST` (ip(7))
 /// and `IP6T_SO_ORIGINAL_DST`. One system call.
 ///
 /// # Errors
 /// The kernel's, or that its answer is not an address.
-#[inline]
+#[inline(always)]
 pub fn original_dst(fd: c_int, family: Family) -> Result<Address, NoAddress> {
     // The kernel does not say how much it wrote: it gets room for just what is expected.
     let ask = |level, option, size| {

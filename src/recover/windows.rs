@@ -11,8 +11,8 @@ use windows_sys::Win32::Networking::WinSock::{
     getsockopt,
 };
 
-use super::kernel::{Family, NoAddress};
-use crate::address::Address;
+use super::kernel::NoAddress;
+use crate::address::{Address, Family};
 
 /// The destination that a connection had before it was redirected. One system call.
 ///

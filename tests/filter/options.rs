@@ -27,23 +27,46 @@ fn unredirected_connections() {
     }
 }
 
-/// The address that an earlier filter restored is not where the connection arrived.
+/// The address that an earlier filter restored is not where the connection arrived. Envoy is asked
+/// where that was if more than a counter depends on it.
 #[test]
 fn unredirected_behind_another_filter() {
-    for (original_dst, expected) in [
-        (AT, closed("unredirected")),
-        ("10.2.0.2:80", restored("restored_redirect", "10.2.0.2:80")),
-    ] {
-        let mut connection = over(redirected(original_dst), AT).restored_to(address("10.2.0.2:80"));
-        let found = accept(
+    let other = "10.2.0.2:80";
+    for (options, original_dst, expected) in [
+        ("{}", AT, restored("restored_redirect", AT)),
+        (
             r#"{ "unredirected_connections": "CLOSE" }"#,
-            &mut connection,
-        );
+            AT,
+            closed("unredirected"),
+        ),
+        (
+            r#"{ "hand_off": true }"#,
+            AT,
+            outcome(&["unredirected"], Some(AT), None),
+        ),
+        (
+            r#"{ "publish_metadata": true }"#,
+            AT,
+            outcome(&["unredirected"], Some(AT), None),
+        ),
+        (
+            r#"{ "unredirected_connections": "CLOSE" }"#,
+            other,
+            restored("restored_redirect", other),
+        ),
+    ] {
+        let mut connection = over(redirected(original_dst), AT).restored_to(address(other));
+        let found = accept(options, &mut connection);
         assert_eq!(
             (found.counters, found.closed),
-            (expected.counters, expected.closed)
+            (expected.counters, expected.closed),
+            "{options}, {original_dst}"
         );
     }
+    // A destination on the listener's port, whatever the options.
+    let mut connection = over(redirected(AT), AT).restored_to(address("10.2.0.2:15001"));
+    let expected = outcome(&["unredirected"], Some(AT), None);
+    assert_eq!(accept("{}", &mut connection).counters, expected.counters);
 }
 
 /// 127.0.0.1 is this host's, 198.51.100.1 is nobody's.
