@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::fs;
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 use std::thread;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::access_log;
 use crate::netns::Netns;
 use crate::version::Version;
+use crate::wait::eventually;
 
 pub use builder::{Builder, ENVOY_GID};
 pub use validate::{validate, validate_file};
@@ -151,12 +153,30 @@ impl Envoy {
         );
     }
 
+    /// Stops all its threads, until [`Envoy::resume`].
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+        // The signal is sent before all of them have heard it.
+        eventually("all threads of Envoy are stopped", || {
+            let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("a process");
+            threads.flatten().all(|thread| {
+                let stat = fs::read_to_string(thread.path().join("stat"));
+                stat.is_ok_and(|stat| stat.contains(") T "))
+            })
+        });
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// Ends it as an operator does, by SIGTERM, and returns how it ended.
     ///
     /// # Panics
     /// If it still runs after 15 seconds.
     pub fn stop(mut self) -> ExitStatus {
-        kill(Pid::from_raw(self.pid() as i32), Signal::SIGTERM).expect("signal our own child");
+        self.signal(Signal::SIGTERM);
         let deadline = Instant::now() + STOP_TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("wait for our own child") {
@@ -169,6 +189,10 @@ impl Envoy {
             );
             thread::sleep(POLL);
         }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid() as i32), signal).expect("signal our own child");
     }
 
     fn wait_ready(&mut self) -> bool {

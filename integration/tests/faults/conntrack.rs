@@ -5,9 +5,38 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
-use lab::{Failure, Load, Netns, To, Version};
+use lab::{Failure, Load, Netns, To, Version, eventually};
 
 use crate::site::{LISTENER, Site, count, counted, filters};
+
+/// A connection whose entry is gone before Envoy looks at it has no destination, and nothing gets to
+/// anybody else.
+#[test]
+fn emptied_before_envoy_looks() {
+    const CLIENTS: usize = 50;
+    let site = Site::new();
+    for version in Version::under_test() {
+        for (name, filter) in filters() {
+            site.gateway().redirect(To::OtherHosts, LISTENER);
+            let mut envoy = site.envoy(version, filter).start();
+            site.works("before");
+            envoy.pause();
+            let clients = site.knock(CLIENTS);
+            site.gateway().sh("conntrack -F 2>/dev/null");
+            envoy.resume();
+            eventually("they are accepted", || site.waiting() == 0);
+            site.works("after");
+            if name == "the module" {
+                assert_eq!(count(&envoy, "unavailable"), CLIENTS as u64, "{version}");
+                assert_eq!(count(&envoy, "restored_redirect"), 4, "{version}");
+                assert_eq!(counted(&envoy), CLIENTS as u64 + 4, "{version}");
+            }
+            assert!(envoy.is_alive(), "{version}, {name}");
+            drop(clients);
+            site.gateway().flush();
+        }
+    }
+}
 
 /// A connection whose entry is gone has no destination, and its packets are no longer translated:
 /// it may fail, but never reach anybody else.

@@ -1,11 +1,13 @@
 //! A redirected listener under a fault.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use lab::address::{UPSTREAM_V4, UPSTREAM_V6};
 use lab::client::tcp_ask;
 use lab::module::{builtin_filter, module_filter};
-use lab::{Builder, Envoy, Failure, Lab, Listener, Netns, Upstream, Version, bootstrap};
+use lab::{
+    Builder, Client, Envoy, Failure, Lab, Listener, Netns, Upstream, Version, bootstrap, eventually,
+};
 use serde_json::Value;
 
 /// The port of the upstream.
@@ -46,6 +48,24 @@ impl Site {
             .filter(filter)
             .tcp();
         Envoy::builder(&self.lab.gateway, version).config(bootstrap([listener], []))
+    }
+
+    /// Connections to the IPv4 destination that wait for a paused Envoy to accept them.
+    pub fn knock(&self, clients: usize) -> Vec<TcpStream> {
+        let [to, _] = self.destinations();
+        let connect = |_| Client::new(&self.lab.client).connect(to);
+        let streams = (0..clients).map(|index| connect(index).expect("the kernel accepts it"));
+        let streams = streams.collect();
+        eventually("all clients wait", || self.waiting() == clients);
+        streams
+    }
+
+    /// How many connections wait to be accepted.
+    pub fn waiting(&self) -> usize {
+        let listening = format!("ss -Hlnt sport = :{LISTENER}");
+        let queues = self.gateway().sh(&listening);
+        let queue = |line: &str| line.split_whitespace().nth(1)?.parse::<usize>().ok();
+        queues.lines().filter_map(queue).sum()
     }
 
     /// Asks for both destinations, and must get there.
