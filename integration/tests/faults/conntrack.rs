@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
-use lab::{Failure, Load, Netns, To, Version, eventually};
+use lab::{Failure, Netns, To, Version, eventually};
 
-use crate::site::{LISTENER, Site, count, counted, filters};
+use crate::site::{LISTENER, Site, count, counted, filters, under_load};
 
 /// A connection whose entry is gone before Envoy looks at it has no destination, and nothing gets to
 /// anybody else.
@@ -38,37 +38,21 @@ fn emptied_before_envoy_looks() {
     }
 }
 
-/// A connection whose entry is gone has no destination, and its packets are no longer translated:
-/// it may fail, but never reach anybody else.
+/// The packets of a connection whose entry is gone are no longer translated: it may fail.
 #[test]
 fn emptied_while_clients_connect() {
-    let site = Site::new();
-    for version in Version::under_test() {
-        for (name, filter) in filters() {
-            site.gateway().redirect(To::OtherHosts, LISTENER);
-            let mut envoy = site.envoy(version, filter).start();
-            site.works("before");
-            let load = Load::start(&site.lab.client, 8, &site.destinations());
+    under_load(
+        |gateway| {
             for _ in 0..40 {
-                site.gateway().sh("conntrack -F 2>/dev/null");
+                gateway.sh("conntrack -F 2>/dev/null");
                 thread::sleep(Duration::from_millis(10));
             }
-            let tally = load.stop();
-            assert!(tally.answered > 0, "{version}, {name}: {tally:?}");
-            assert!(tally.wrong.is_empty(), "{version}, {name}: {tally:?}");
-            site.works("after");
-            assert!(envoy.is_alive(), "{version}, {name}");
-            if name == "the module" {
-                let came = envoy.stat_sum(&format!("_{LISTENER}.downstream_cx_total"));
-                assert_eq!(Some(counted(&envoy)), came, "{version}");
-                assert!(
-                    count(&envoy, "restored_redirect") >= tally.answered,
-                    "{version}"
-                );
-            }
-            site.gateway().flush();
-        }
-    }
+        },
+        |tally, what| {
+            let is_mixed = tally.answered > 0 && !tally.failed.is_empty();
+            assert!(is_mixed, "{what}: {tally:?}");
+        },
+    );
 }
 
 /// Entries of others fill the table. The kernel then drops what opens a connection, so that no filter

@@ -6,7 +6,8 @@ use lab::address::{UPSTREAM_V4, UPSTREAM_V6};
 use lab::client::tcp_ask;
 use lab::module::{builtin_filter, module_filter};
 use lab::{
-    Builder, Client, Envoy, Failure, Lab, Listener, Netns, Upstream, Version, bootstrap, eventually,
+    Builder, Client, Envoy, Failure, Lab, Listener, Load, Netns, Tally, To, Upstream, Version,
+    bootstrap, eventually,
 };
 use serde_json::Value;
 
@@ -85,6 +86,34 @@ impl Site {
         match tcp_ask(&self.lab.client, to) {
             Ok(answer) => panic!("{what}: {answer:?}"),
             Err(failure) => failure,
+        }
+    }
+}
+
+/// Lets clients connect while the fault goes on, through each filter in each Envoy, and gives `check`
+/// what they saw. Nobody may get to anybody else, and each connection is counted.
+pub fn under_load(fault: impl Fn(&Netns), check: impl Fn(&Tally, &str)) {
+    let site = Site::new();
+    for version in Version::under_test() {
+        for (name, filter) in filters() {
+            let what = format!("{version}, {name}");
+            site.gateway().redirect(To::OtherHosts, LISTENER);
+            let mut envoy = site.envoy(version, filter).start();
+            site.works("before");
+            let load = Load::start(&site.lab.client, 8, &site.destinations());
+            fault(site.gateway());
+            let tally = load.stop();
+            assert!(tally.wrong.is_empty(), "{what}: {tally:?}");
+            check(&tally, &what);
+            site.works("after");
+            assert!(envoy.is_alive(), "{what}");
+            if name == "the module" {
+                let came = envoy.stat_sum(&format!("_{LISTENER}.downstream_cx_total"));
+                assert_eq!(Some(counted(&envoy)), came, "{what}");
+                let restored = count(&envoy, "restored_redirect");
+                assert!(restored >= tally.answered - tally.direct, "{what}");
+            }
+            site.gateway().flush();
         }
     }
 }
