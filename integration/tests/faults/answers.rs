@@ -78,12 +78,18 @@ fn of_the_kernel_are_not_believed() {
             let envoy = builder.under(&environment).start();
             site.works("before");
             for (fault, counter, line) in FAULTS {
-                let before = count(&envoy, counter);
-                shim.set(fault);
-                let failure = site.fails(fault);
-                shim.set("");
-                assert!(failure.is_closed(), "{version}, {fault}: {failure}");
-                assert_eq!(count(&envoy, counter), before + 1, "{version}, {fault}");
+                for to in site.destinations() {
+                    let before = count(&envoy, counter);
+                    shim.set(fault);
+                    let failure = site.fails(to, fault);
+                    shim.set("");
+                    assert!(failure.is_closed(), "{version}, {to}, {fault}: {failure}");
+                    assert_eq!(
+                        count(&envoy, counter),
+                        before + 1,
+                        "{version}, {to}, {fault}"
+                    );
+                }
                 site.works(fault);
                 envoy.wait_log(fault, |logged| {
                     let end = if closes { "closed" } else { "left as it came" };
@@ -109,13 +115,14 @@ fn with_an_error_are_none_for_either_filter() {
             site.works("before");
             let failures = ["errno 1", "errno 12", "errno 92"].map(|fault| {
                 shim.set(fault);
-                site.fails(fault).is_closed()
+                let failures = site.destinations().map(|to| site.fails(to, fault));
+                failures.map(|failure| failure.is_closed())
             });
             shim.set("");
             site.works("after");
             assert!(envoy.stop().success(), "{version}");
             failures
         });
-        assert_eq!(failures, [[true; 3]; 2], "{version}");
+        assert_eq!(failures, [[[true; 2]; 3]; 2], "{version}");
     }
 }

@@ -66,7 +66,8 @@ fn full() {
         let mut envoy = site.envoy(version, filter).start();
         site.works("before");
         fill(site.gateway());
-        assert_eq!(site.fails(name), Failure::ConnectTimeout);
+        let [to, _] = site.destinations();
+        assert_eq!(site.fails(to, name), Failure::ConnectTimeout);
         assert!(envoy.is_alive(), "{name}");
         site.gateway().sh("conntrack -F 2>/dev/null");
         site.works("after");

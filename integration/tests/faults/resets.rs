@@ -26,7 +26,8 @@ fn before_they_are_accepted() {
             envoy.resume();
             match name {
                 "the module, refusing" => {
-                    assert!(site.fails("refused").is_closed(), "{version}");
+                    let [to, _] = site.destinations();
+                    assert!(site.fails(to, name).is_closed(), "{version}");
                 }
                 _ => site.works(name),
             }

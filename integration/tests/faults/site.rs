@@ -79,10 +79,9 @@ impl Site {
         }
     }
 
-    /// How a connection to the IPv4 destination fails.
+    /// How a connection fails.
     #[track_caller]
-    pub fn fails(&self, what: &str) -> Failure {
-        let [to, _] = self.destinations();
+    pub fn fails(&self, to: SocketAddr, what: &str) -> Failure {
         match tcp_ask(&self.lab.client, to) {
             Ok(answer) => panic!("{what}: {answer:?}"),
             Err(failure) => failure,
