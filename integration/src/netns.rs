@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output, Stdio};
@@ -26,6 +27,7 @@ pub struct Netns(Arc<Namespace>);
 struct Namespace {
     name: String,
     handle: File,
+    base_id: u64,
 }
 
 impl Netns {
@@ -33,15 +35,23 @@ impl Netns {
     pub fn new(name: &str) -> Self {
         succeed(Command::new("ip").args(["netns", "add", name]), "");
         let handle = File::open(path(name)).expect("open the namespace just made");
+        let inode = handle.metadata().expect("an open file").ino();
         Self(Arc::new(Namespace {
             name: name.to_owned(),
             handle,
+            // Inodes of namespaces count up. Envoy takes 32 bits, and multiplies them by 10.
+            base_id: inode % 100_000_000,
         }))
     }
 
     /// Its name, as `ip netns` lists it.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// A number for `--base-id`, under which Envoys of this namespace hot-restart each other.
+    pub(crate) fn base_id(&self) -> u64 {
+        self.0.base_id
     }
 
     /// Runs `work` in a fresh thread that has entered the namespace. A socket made there stays
@@ -98,6 +108,9 @@ impl Netns {
 impl Drop for Namespace {
     fn drop(&mut self) {
         delete(&self.name);
+        // What its Envoys kept for the next to take over, if there were hot restarts.
+        let shared_memory = format!("/dev/shm/envoy_shared_memory_{}0", self.base_id);
+        let _ = fs::remove_file(shared_memory);
     }
 }
 

@@ -4,7 +4,7 @@ use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -161,9 +161,8 @@ impl Builder {
             command.env(SEARCH_PATH, directory);
         }
         match self.restart {
-            // One base for all Envoys of this process: those of others are not in the way.
             Some(epoch) => command
-                .args(["--base-id", &process::id().to_string()])
+                .args(["--base-id", &self.host.base_id().to_string()])
                 .args(["--restart-epoch", &epoch.to_string()]),
             None => command.arg("--disable-hot-restart"),
         };

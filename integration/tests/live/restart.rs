@@ -9,13 +9,17 @@ use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap,
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
 
-fn envoy(lab: &Lab, version: Version, epoch: u32) -> Builder {
+/// One that takes the counts of the Envoy before it each `flush` seconds. It hands its own over less what
+/// it has flushed itself.
+fn envoy(lab: &Lab, version: Version, epoch: u32, flush: &str) -> Builder {
     let listener = Listener::new(&format!("[::]:{LISTENER}"))
         .ipv4_compat()
         .filter(module_filter(None))
         .tcp();
+    let mut config = bootstrap([listener], []);
+    config["stats_flush_interval"] = flush.into();
     Envoy::builder(&lab.gateway, version)
-        .config(bootstrap([listener], []))
+        .config(config)
         .restart_epoch(epoch)
         .argument("--drain-time-s")
         .argument("1")
@@ -30,10 +34,10 @@ fn hot_restarts_lose_nobody() {
     let _upstream = Upstream::start(&lab.upstream, &[PORT]);
     let to = [UPSTREAM_V4, UPSTREAM_V6].map(|ip| SocketAddr::new(ip, PORT));
     for version in Version::under_test() {
-        let mut old = envoy(&lab, version, 0).start();
+        let mut old = envoy(&lab, version, 0, "5s").start();
         let load = Load::start(&lab.client, 4, &to);
         for epoch in 1..=2 {
-            let new = envoy(&lab, version, epoch).start();
+            let new = envoy(&lab, version, epoch, "5s").start();
             eventually("the old Envoy to end", || !old.is_alive());
             eventually("the new one to be asked", || {
                 new.stat_sum(".original_dst.restored_redirect").unwrap_or(0) > 100
@@ -45,5 +49,29 @@ fn hot_restarts_lose_nobody() {
         assert!(tally.wrong.is_empty(), "{version}: {tally:?}");
         assert!(tally.failed.is_empty(), "{version}: {tally:?}");
         assert!(old.stop().success(), "{version}");
+    }
+}
+
+#[test]
+fn counters_go_on() {
+    let lab = Lab::new();
+    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    let to = [UPSTREAM_V4, UPSTREAM_V6].map(|ip| SocketAddr::new(ip, PORT));
+    for version in Version::under_test() {
+        let restored = |envoy: &Envoy| {
+            envoy
+                .stat_sum(".original_dst.restored_redirect")
+                .unwrap_or(0)
+        };
+        let mut old = envoy(&lab, version, 0, "60s").start();
+        let load = Load::start(&lab.client, 2, &to);
+        eventually("connections", || restored(&old) > 100);
+        let new = envoy(&lab, version, 1, "0.1s").start();
+        eventually("the old Envoy to end", || !old.is_alive());
+        let tally = load.stop();
+        assert!(tally.failed.is_empty(), "{version}: {tally:?}");
+        eventually("all are counted", || restored(&new) == tally.answered);
+        assert!(new.stop().success(), "{version}");
     }
 }
