@@ -122,12 +122,13 @@ impl<'a> KernelSocket<'a> {
         config: &Config,
         address: Address,
     ) -> bool {
-        let (_, port) = self.local;
         // An earlier filter that restored the local address hid where the connection arrived. Envoy
         // is not asked where only a counter would show the difference.
-        if (port == address.port() || config.minds_unredirected())
-            && envoy.is_local_address_restored()
-        {
+        let (_, port) = self.local;
+        if port != address.port() && !config.minds_unredirected() {
+            return false;
+        }
+        if envoy.is_local_address_restored() {
             return envoy
                 .get_direct_local_address()
                 .is_some_and(|direct| is_at(direct, address));

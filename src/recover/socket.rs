@@ -88,14 +88,11 @@ fn ask_address(
     }
     // SAFETY: all zeros is a value of this plain struct, and so is whatever the kernel wrote.
     let answer = unsafe { answer.assume_init() };
-    // An answer that is longer than the room was cut, and is of another kind than expected.
-    let length = length as usize;
-    let address = if length <= size {
-        socket_addr(&answer, length)
-    } else {
-        None
-    };
-    address.ok_or(NoAddress::Malformed)
+    // An answer that is longer than the room was cut: it is of another kind than expected.
+    match length as usize {
+        length if length <= size => socket_addr(&answer, length),
+        _ => Err(NoAddress::Malformed),
+    }
 }
 
 /// The error of the last system call.
@@ -108,19 +105,19 @@ fn errno() -> c_int {
 
 /// Reads what the kernel answered. A v4-mapped address is the IPv4 address that it stands for.
 #[inline(always)]
-fn socket_addr(answer: &sockaddr_in6, length: usize) -> Option<Address> {
+fn socket_addr(answer: &sockaddr_in6, length: usize) -> Result<Address, NoAddress> {
     match c_int::from(answer.sin6_family) {
         libc::AF_INET if length == size_of::<sockaddr_in>() => {
             // SAFETY: this struct is smaller and begins alike, and all of the answer is initialized.
             let v4 = unsafe { &*(&raw const *answer).cast::<sockaddr_in>() };
             let ip = Ipv4Addr::from_bits(u32::from_be(v4.sin_addr.s_addr));
-            Some(Address::v4(ip, u16::from_be(v4.sin_port)))
+            Ok(Address::v4(ip, u16::from_be(v4.sin_port)))
         }
         libc::AF_INET6 if length == size_of::<sockaddr_in6>() => {
             let ip = Ipv6Addr::from(answer.sin6_addr.s6_addr);
             let port = u16::from_be(answer.sin6_port);
-            Some(Address::v6(ip, port, answer.sin6_scope_id))
+            Ok(Address::v6(ip, port, answer.sin6_scope_id))
         }
-        _ => None,
+        _ => Err(NoAddress::Malformed),
     }
 }

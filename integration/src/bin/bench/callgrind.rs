@@ -12,7 +12,7 @@ use crate::subject::Subject;
 const WARM_UP: u32 = 100;
 /// Two counts, of few and of many connections: the difference leaves out what is not theirs.
 const FEW: u32 = 100;
-const MANY: u32 = 600;
+const MANY: u32 = 2100;
 
 /// What a connection takes.
 #[derive(Clone, Copy, Debug)]
