@@ -16,15 +16,24 @@ const STAYS: (u16, u16) = (15001, 8080);
 /// The listener that changes.
 const CHANGES: (u16, u16) = (15002, 8081);
 const UPDATES: u64 = 200;
+const LIBRARY: &str = "liboriginal_dst.so";
 
-/// A directory that Envoy reads its listeners from.
+/// A directory that Envoy reads its listeners and the library from.
 struct Lds(TempDir);
 
 impl Lds {
     fn new() -> Self {
         let lds = Self(tempfile::tempdir().expect("a temporary directory"));
         lds.write(0, &[]);
+        lds.install(&fs::read(library()).expect("the library"));
         lds
+    }
+
+    /// Puts a library in the place of the one before.
+    fn install(&self, library: &[u8]) {
+        let (new, file) = (self.0.path().join("new"), self.0.path().join(LIBRARY));
+        fs::write(&new, library).expect("write the library");
+        fs::rename(new, file).expect("move the file");
     }
 
     /// Puts these listeners in place of those before, in one move: Envoy watches the file.
@@ -51,7 +60,7 @@ impl Lds {
             .config(config)
             .log_level("warn")
             .module_log_level("info")
-            .modules(library().parent().expect("target/release"))
+            .modules(self.0.path())
             // Listeners that are replaced stay for as long.
             .argument("--drain-time-s")
             .argument("1")
@@ -173,10 +182,11 @@ fn updates_touch_no_other_listener() {
 /// Whether the library is mapped into Envoy.
 fn is_mapped(envoy: &Envoy) -> bool {
     let maps = fs::read_to_string(format!("/proc/{}/maps", envoy.pid()));
-    maps.expect("our own child").contains("liboriginal_dst.so")
+    maps.expect("our own child").contains(LIBRARY)
 }
 
-/// With its last listener, Envoy lets go of the library, and maps it anew for the next.
+/// With its last listener, Envoy lets go of the library, and maps it anew for the next: what is then in
+/// its place.
 #[test]
 fn the_library_comes_and_goes() {
     in_every_version(|version| {
@@ -194,6 +204,9 @@ fn the_library_comes_and_goes() {
             lds.write(2 * round + 2, &[]);
             eventually("the library to be unmapped", || !is_mapped(&envoy));
         }
+        lds.install(b"no library");
+        lds.write(100, &[changing(0)]);
+        eventually("a refusal", || stat(&envoy, "lds.update_rejected") == 1);
         assert!(envoy.is_alive(), "{version}");
         assert!(envoy.stop().success(), "{version}");
     });
