@@ -14,7 +14,7 @@ demo: root build ## Show the module at work in a real Envoy, in a few seconds
 	@cargo build --package integration --bin demo
 	@target/debug/demo
 
-bench: root build ## Measure what the module costs, in a few minutes, and plot it: target/bench
+bench: root build ## Measure what the module costs, in ten minutes, and plot it: target/bench
 	@scripts/envoys --newest
 	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
 	@cargo run --quiet --package integration --bin bench
