@@ -50,24 +50,16 @@ impl Stats {
     }
 
     /// Counts a connection.
-    #[inline]
+    #[inline(always)]
     pub fn count(&self, envoy: &impl EnvoyListenerFilter, verdict: Verdict) {
         let counter = match verdict {
-            Verdict::Restored(method) => self.restored[method as usize],
-            _ => self.exception(verdict),
-        };
-        envoy.increment_counter(counter, 1);
-    }
-
-    #[cold]
-    fn exception(&self, verdict: Verdict) -> EnvoyCounterId {
-        match verdict {
             Verdict::Restored(method) => self.restored[method as usize],
             Verdict::Unredirected => self.unredirected,
             Verdict::Denied => self.denied,
             Verdict::Unavailable => self.unavailable,
             Verdict::Invalid => self.invalid_address,
-        }
+        };
+        envoy.increment_counter(counter, 1);
     }
 
     /// Counts a source address that was restored.
