@@ -72,7 +72,7 @@ impl<'a> KernelSocket<'a> {
     ///
     /// # Errors
     /// Why there is no destination.
-    #[inline(never)]
+    #[inline(always)]
     pub fn original_dst(
         &self,
         envoy: &impl EnvoyListenerFilter,
