@@ -234,8 +234,7 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
                 other => answer = Some(other),
             }
         }
-        // A copy of the socket, which nothing else has to be in memory for.
-        let found = { socket }.original_dst(envoy, &self.config, answer);
+        let found = socket.original_dst(envoy, &self.config, answer);
         self.conclude_any(envoy, &found)
     }
 

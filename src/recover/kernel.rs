@@ -74,7 +74,7 @@ impl<'a> KernelSocket<'a> {
     /// Why there is no destination.
     #[inline(always)]
     pub fn original_dst(
-        &self,
+        self,
         envoy: &impl EnvoyListenerFilter,
         config: &Config,
         answer: Option<Answer>,
