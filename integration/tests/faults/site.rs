@@ -54,9 +54,9 @@ impl Site {
     /// Connections to the IPv4 destination that wait for a paused Envoy to accept them.
     pub fn knock(&self, clients: usize) -> Vec<TcpStream> {
         let [to, _] = self.destinations();
-        let connect = |_| Client::new(&self.lab.client).connect(to);
-        let streams = (0..clients).map(|index| connect(index).expect("the kernel accepts it"));
-        let streams = streams.collect();
+        let client = Client::new(&self.lab.client);
+        let connect = |_| client.connect(to).expect("the kernel accepts it");
+        let streams = (0..clients).map(connect).collect();
         eventually("all clients wait", || self.waiting() == clients);
         streams
     }

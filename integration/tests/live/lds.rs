@@ -16,6 +16,7 @@ const STAYS: (u16, u16) = (15001, 8080);
 /// The listener that changes.
 const CHANGES: (u16, u16) = (15002, 8081);
 const UPDATES: u64 = 200;
+const LISTENERS: &str = "lds.json";
 const LIBRARY: &str = "liboriginal_dst.so";
 
 /// A directory that Envoy reads its listeners and the library from.
@@ -25,18 +26,18 @@ impl Lds {
     fn new() -> Self {
         let lds = Self(tempfile::tempdir().expect("a temporary directory"));
         lds.write(0, &[]);
-        lds.install(&fs::read(library()).expect("the library"));
+        lds.put(LIBRARY, fs::read(library()).expect("the library"));
         lds
     }
 
-    /// Puts a library in the place of the one before.
-    fn install(&self, library: &[u8]) {
-        let (new, file) = (self.0.path().join("new"), self.0.path().join(LIBRARY));
-        fs::write(&new, library).expect("write the library");
+    /// Puts a file in the place of the one before, in one move: Envoy watches or maps it.
+    fn put(&self, name: &str, contents: impl AsRef<[u8]>) {
+        let (new, file) = (self.0.path().join("new"), self.0.path().join(name));
+        fs::write(&new, contents).expect("write the file");
         fs::rename(new, file).expect("move the file");
     }
 
-    /// Puts these listeners in place of those before, in one move: Envoy watches the file.
+    /// Puts these listeners in place of those before.
     fn write(&self, version: u64, listeners: &[Value]) {
         let typed = |listener: &Value| {
             let mut listener = listener.clone();
@@ -45,13 +46,11 @@ impl Lds {
         };
         let resources: Vec<Value> = listeners.iter().map(typed).collect();
         let text = json!({ "version_info": version.to_string(), "resources": resources });
-        let (new, file) = (self.0.path().join("new"), self.0.path().join("lds.json"));
-        fs::write(&new, text.to_string()).expect("write the listeners");
-        fs::rename(new, file).expect("move the file");
+        self.put(LISTENERS, text.to_string());
     }
 
     fn start(&self, lab: &Lab, version: Version, listeners: Vec<Value>) -> Envoy {
-        let path = self.0.path().join("lds.json");
+        let path = self.0.path().join(LISTENERS);
         let mut config = bootstrap(listeners, []);
         config["node"] = json!({ "id": "lab", "cluster": "lab" });
         config["dynamic_resources"] =
@@ -204,7 +203,7 @@ fn the_library_comes_and_goes() {
             lds.write(2 * round + 2, &[]);
             eventually("the library to be unmapped", || !is_mapped(&envoy));
         }
-        lds.install(b"no library");
+        lds.put(LIBRARY, "no library");
         lds.write(100, &[changing(0)]);
         eventually("a refusal", || stat(&envoy, "lds.update_rejected") == 1);
         assert!(envoy.is_alive(), "{version}");

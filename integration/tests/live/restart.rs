@@ -8,6 +8,11 @@ use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap,
 
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
+/// What clients ask for.
+const DESTINATIONS: [SocketAddr; 2] = [
+    SocketAddr::new(UPSTREAM_V4, PORT),
+    SocketAddr::new(UPSTREAM_V6, PORT),
+];
 
 /// One that takes the counts of the Envoy before it each `flush` seconds. It hands its own over less what
 /// it has flushed itself.
@@ -27,21 +32,29 @@ fn envoy(lab: &Lab, version: Version, epoch: u32, flush: &str) -> Builder {
         .argument("2")
 }
 
-#[test]
-fn hot_restarts_lose_nobody() {
+fn lab() -> (Lab, Upstream) {
     let lab = Lab::new();
     lab.gateway.redirect(To::Port(PORT), LISTENER);
-    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
-    let to = [UPSTREAM_V4, UPSTREAM_V6].map(|ip| SocketAddr::new(ip, PORT));
+    let upstream = Upstream::start(&lab.upstream, &[PORT]);
+    (lab, upstream)
+}
+
+/// How many connections it knows of that were restored, by those before it as well.
+fn restored(envoy: &Envoy) -> u64 {
+    let restored = envoy.stat_sum(".original_dst.restored_redirect");
+    restored.unwrap_or(0)
+}
+
+#[test]
+fn hot_restarts_lose_nobody() {
+    let (lab, _upstream) = lab();
     for version in Version::under_test() {
         let mut old = envoy(&lab, version, 0, "5s").start();
-        let load = Load::start(&lab.client, 4, &to);
+        let load = Load::start(&lab.client, 4, &DESTINATIONS);
         for epoch in 1..=2 {
             let new = envoy(&lab, version, epoch, "5s").start();
             eventually("the old Envoy to end", || !old.is_alive());
-            eventually("the new one to be asked", || {
-                new.stat_sum(".original_dst.restored_redirect").unwrap_or(0) > 100
-            });
+            eventually("the new one to be asked", || restored(&new) > 100);
             old = new;
         }
         let tally = load.stop();
@@ -54,18 +67,10 @@ fn hot_restarts_lose_nobody() {
 
 #[test]
 fn counters_go_on() {
-    let lab = Lab::new();
-    lab.gateway.redirect(To::Port(PORT), LISTENER);
-    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
-    let to = [UPSTREAM_V4, UPSTREAM_V6].map(|ip| SocketAddr::new(ip, PORT));
+    let (lab, _upstream) = lab();
     for version in Version::under_test() {
-        let restored = |envoy: &Envoy| {
-            envoy
-                .stat_sum(".original_dst.restored_redirect")
-                .unwrap_or(0)
-        };
         let mut old = envoy(&lab, version, 0, "60s").start();
-        let load = Load::start(&lab.client, 2, &to);
+        let load = Load::start(&lab.client, 2, &DESTINATIONS);
         eventually("connections", || restored(&old) > 100);
         let new = envoy(&lab, version, 1, "0.1s").start();
         eventually("the old Envoy to end", || !old.is_alive());
