@@ -153,6 +153,13 @@ impl Envoy {
         );
     }
 
+    /// The numbers of the files that it has open now, some of them for a moment only.
+    pub fn open_files(&self) -> Vec<usize> {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("a process");
+        let number = |file: fs::DirEntry| file.file_name().to_str()?.parse().ok();
+        files.flatten().filter_map(number).collect()
+    }
+
     /// Stops all its threads, until [`Envoy::resume`].
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);

@@ -1,6 +1,5 @@
 //! Envoy has no file descriptor left.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -57,10 +56,8 @@ fn echo(lab: &Lab, to: SocketAddr) -> Option<TcpStream> {
 /// How many of the files that Envoy may have are open. One that it inherited may have a number beyond
 /// them.
 fn open_files(envoy: &Envoy) -> usize {
-    let files = fs::read_dir(format!("/proc/{}/fd", envoy.pid())).expect("a process");
-    let number = |file: fs::DirEntry| file.file_name().to_str()?.parse::<usize>().ok();
-    let numbers = files.flatten().filter_map(number);
-    numbers.filter(|number| *number < FILES).count()
+    let files = envoy.open_files();
+    files.iter().filter(|number| **number < FILES).count()
 }
 
 #[test]
