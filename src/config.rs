@@ -111,12 +111,6 @@ pub enum UnrecoveredConnections {
 }
 
 impl Config {
-    /// Whether `SO_ORIGINAL_DST` is the first of the recovery methods.
-    #[inline]
-    pub fn asks_original_dst_first(&self) -> bool {
-        self.recovery_methods.first() == Some(&RecoveryMethod::SoOriginalDst)
-    }
-
     /// Whether more than a counter depends on who redirected a connection.
     pub fn minds_unredirected(&self) -> bool {
         self.unredirected_connections != UnredirectedConnections::Restore

@@ -7,7 +7,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 
 use crate::config::{Config, OnDenied, UnrecoveredConnections, UnredirectedConnections};
 use crate::fault_point;
-use crate::recover::{self, Answer, Method, OriginalDst, Source, Unrecovered};
+use crate::recover::{self, Answer, Method, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::Redirection;
 use crate::report::Report;
 use crate::stats::Stats;
@@ -15,6 +15,7 @@ use crate::stats::Stats;
 /// The filter as one listener has configured it. It keeps nothing for a connection.
 pub struct Filter {
     config: Config,
+    recovery: Recovery,
     stats: Stats,
     report: Report,
     redirection: Redirection,
@@ -59,8 +60,10 @@ impl Filter {
         let stats = Stats::new(envoy, &config.stat_prefix)
             .map_err(|result| format!("Envoy refused the metrics: {result:?}"))?;
         let report = Report::new(config.publish_metadata);
+        let recovery = Recovery::new(config.recovery_methods.clone(), config.minds_unredirected());
         Ok(Self {
             config,
+            recovery,
             stats,
             report,
             redirection: Redirection::default(),
@@ -169,14 +172,11 @@ impl Filter {
         {
             (verdict, action) = (Verdict::Invalid, self.without_destination());
         }
-        self.stats.count(envoy, verdict);
-        self.watch_redirection(envoy, found);
-        self.report.connection(envoy, found, verdict, action);
-        if action == Action::Close {
-            close(envoy, verdict.close_details());
-            return Status::StopIteration;
+        if let Verdict::Restored(_) = verdict {
+            self.record(envoy, found, verdict, Action::Restore);
+            return Status::Continue;
         }
-        Status::Continue
+        self.conclude_exception(envoy, &{ *found }, verdict, action)
     }
 
     /// The same for whatever was found.
@@ -187,6 +187,38 @@ impl Filter {
         found: &Result<OriginalDst, Unrecovered>,
     ) -> Status {
         self.conclude(envoy, found)
+    }
+
+    /// Ends the way of a connection that was not simply restored.
+    #[cold]
+    fn conclude_exception(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+        verdict: Verdict,
+        action: Action,
+    ) -> Status {
+        self.record(envoy, found, verdict, action);
+        self.report.exception(envoy, found, verdict, action);
+        if action == Action::Close {
+            close(envoy, verdict.close_details());
+            return Status::StopIteration;
+        }
+        Status::Continue
+    }
+
+    /// Counts a connection, and tells who wants to know.
+    #[inline(always)]
+    fn record(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+        verdict: Verdict,
+        action: Action,
+    ) {
+        self.stats.count(envoy, verdict);
+        self.watch_redirection(envoy, found);
+        self.report.connection(envoy, found, verdict, action);
     }
 
     /// Keeps the count of kernel sockets without a destination.
@@ -225,16 +257,17 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
             let found = recover::elsewhere(envoy);
             return self.conclude_any(envoy, &found);
         };
+        // Most connections are IPv4 that the kernel redirected: those get a short way of their own.
         let mut answer = None;
-        if self.config.asks_original_dst_first() {
-            match socket.answer(envoy, &self.config) {
+        if socket.is_ipv4() && self.recovery.asks_original_dst_first() {
+            match socket.answer(envoy, &self.recovery) {
                 Answer::Rewritten(address) => {
                     return self.conclude(envoy, &Ok(OriginalDst::rewritten(address)));
                 }
                 other => answer = Some(other),
             }
         }
-        let found = socket.original_dst(envoy, &self.config, answer);
+        let found = socket.original_dst(envoy, &self.recovery, answer);
         self.conclude_any(envoy, &found)
     }
 

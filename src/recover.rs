@@ -12,7 +12,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address
 use crate::address::Address;
 
 pub use internal::{Source, source};
-pub use kernel::{Answer, Failure, KernelSocket, is_own_address};
+pub use kernel::{Answer, Failure, KernelSocket, Recovery, is_own_address};
 
 /// How a destination was recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,14 +54,10 @@ impl Report {
         if self.publish_metadata {
             metadata::publish(envoy, &{ *found }, verdict);
         }
-        if !matches!(verdict, Verdict::Restored(_)) {
-            self.exception(envoy, &{ *found }, verdict, action);
-        }
     }
 
     /// A connection was not simply restored.
-    #[cold]
-    fn exception(
+    pub fn exception(
         &self,
         envoy: &impl EnvoyListenerFilter,
         found: &Result<OriginalDst, Unrecovered>,

@@ -7,7 +7,14 @@ use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address
 
 use super::{Method, OriginalDst, Unrecovered, socket};
 use crate::address::{Address, Family};
-use crate::config::{Config, RecoveryMethod};
+use crate::config::{List, RecoveryMethod};
+
+/// How the destinations of kernel sockets are recovered.
+pub struct Recovery {
+    methods: List<RecoveryMethod>,
+    asks_original_dst_first: bool,
+    minds_unredirected: bool,
+}
 
 /// A kernel socket with a local address.
 #[derive(Clone, Copy)]
@@ -49,6 +56,25 @@ pub struct Failure {
     pub is_transparent: bool,
 }
 
+impl Recovery {
+    /// By these methods. `minds_unredirected` says whether more than a counter depends on who
+    /// redirected a connection.
+    pub fn new(methods: List<RecoveryMethod>, minds_unredirected: bool) -> Self {
+        let asks_original_dst_first = methods.first() == Some(&RecoveryMethod::SoOriginalDst);
+        Self {
+            methods,
+            asks_original_dst_first,
+            minds_unredirected,
+        }
+    }
+
+    /// Whether `SO_ORIGINAL_DST` is the first of the methods.
+    #[inline]
+    pub fn asks_original_dst_first(&self) -> bool {
+        self.asks_original_dst_first
+    }
+}
+
 impl<'a> KernelSocket<'a> {
     /// The socket of this descriptor and local address.
     #[inline]
@@ -57,17 +83,25 @@ impl<'a> KernelSocket<'a> {
         Self { fd, local, family }
     }
 
+    /// Whether the connection speaks IPv4.
+    #[inline]
+    pub fn is_ipv4(self) -> bool {
+        self.family == Family::V4
+    }
+
     /// Asks for `SO_ORIGINAL_DST`.
     #[inline(always)]
-    pub fn answer(self, envoy: &impl EnvoyListenerFilter, config: &Config) -> Answer {
+    pub fn answer(self, envoy: &impl EnvoyListenerFilter, recovery: &Recovery) -> Answer {
         match socket::original_dst(self.fd, self.family) {
-            Ok(address) if self.arrived_at(envoy, config, address) => Answer::NotRewritten(address),
+            Ok(address) if self.arrived_at(envoy, recovery, address) => {
+                Answer::NotRewritten(address)
+            }
             Ok(address) => Answer::Rewritten(address),
             Err(cause) => Answer::Nothing(cause),
         }
     }
 
-    /// Asks the kernel in the order of the option `recovery_methods`, but not for an answer that is
+    /// Asks the kernel in the order of the methods, but not for an answer that is
     /// there.
     ///
     /// # Errors
@@ -76,14 +110,14 @@ impl<'a> KernelSocket<'a> {
     pub fn original_dst(
         self,
         envoy: &impl EnvoyListenerFilter,
-        config: &Config,
+        recovery: &Recovery,
         answer: Option<Answer>,
     ) -> Result<OriginalDst, Unrecovered> {
         let mut original_dst_errno = None;
-        for method in &*config.recovery_methods {
+        for method in &*recovery.methods {
             match method {
                 RecoveryMethod::SoOriginalDst => {
-                    match answer.unwrap_or_else(|| self.answer(envoy, config)) {
+                    match answer.unwrap_or_else(|| self.answer(envoy, recovery)) {
                         Answer::Rewritten(address) => return Ok(OriginalDst::rewritten(address)),
                         Answer::NotRewritten(address) => return Ok(self.not_rewritten(address)),
                         Answer::Nothing(NoAddress::Malformed) => {
@@ -119,13 +153,13 @@ impl<'a> KernelSocket<'a> {
     fn arrived_at(
         self,
         envoy: &impl EnvoyListenerFilter,
-        config: &Config,
+        recovery: &Recovery,
         address: Address,
     ) -> bool {
         // An earlier filter that restored the local address hid where the connection arrived. Envoy
         // is not asked where only a counter would show the difference.
         let (_, port) = self.local;
-        if port != address.port() && !config.minds_unredirected() {
+        if port != address.port() && !recovery.minds_unredirected {
             return false;
         }
         if envoy.is_local_address_restored() {
