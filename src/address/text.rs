@@ -53,21 +53,19 @@ impl Ipv6Text {
         };
         let groups = ip.segments();
         let zeros = longest_zero_run(&groups);
-        for (index, group) in groups.into_iter().enumerate() {
-            if zeros.contains(&index) {
-                if index == zeros.start {
-                    text.push(b':');
-                    text.push(b':');
-                }
-                continue;
-            }
-            if index > 0 && (zeros.is_empty() || index != zeros.end) {
-                text.push(b':');
-            }
-            text.push_hexadecimal(group);
+        let before = groups.get(..zeros.start).unwrap_or_default();
+        let after = groups.get(zeros.end..).unwrap_or_default();
+        before.iter().for_each(|group| text.push_group(*group));
+        if !zeros.is_empty() {
+            text.push(*b"::", if before.is_empty() { 2 } else { 1 });
+        }
+        after.iter().for_each(|group| text.push_group(*group));
+        if !after.is_empty() {
+            // The last group has no colon behind it.
+            text.length -= 1;
         }
         if scope_id != 0 {
-            text.push(b'%');
+            text.push(*b"%", 1);
             text.push_decimal(scope_id);
         }
         text
@@ -77,39 +75,53 @@ impl Ipv6Text {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    fn push_hexadecimal(&mut self, group: u16) {
-        let digits = 4 - (group | 1).leading_zeros() / 4;
-        for digit in (0..digits).rev() {
-            self.push(b"0123456789abcdef"[usize::from(group >> (4 * digit) & 0xf)]);
-        }
+    /// A group in hexadecimal, and a colon.
+    fn push_group(&mut self, group: u16) {
+        // A digit in each byte, all four at once.
+        let group = u32::from(group);
+        let pairs = (group << 8 | group) & 0x00ff_00ff;
+        let digits = (pairs << 4 | pairs) & 0x0f0f_0f0f;
+        let are_letters = (digits + 0x0606_0606) >> 4 & 0x0101_0101;
+        let letters = u32::from(b'a' - b'9' - 1) * are_letters;
+        let text = digits + 0x3030_3030 + letters;
+        let leading_zeros = (group | 1).leading_zeros() / 4 - 4;
+        let text = (u64::from(text) << 8 | u64::from(b':')) << (24 + 8 * leading_zeros);
+        self.push(text.to_be_bytes(), 5 - leading_zeros as usize);
     }
 
     fn push_decimal(&mut self, number: u32) {
         for digit in (0..=number.checked_ilog10().unwrap_or(0)).rev() {
-            self.push(b'0' + (number / 10_u32.pow(digit) % 10) as u8);
+            self.push([b'0' + (number / 10_u32.pow(digit) % 10) as u8], 1);
         }
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(free) = self.bytes.get_mut(self.length) {
-            *free = byte;
-            self.length += 1;
+    /// Writes all of these bytes, of which so many count: a copy of fixed size is one instruction.
+    fn push<const N: usize>(&mut self, bytes: [u8; N], count: usize) {
+        if let Some(free) = self.bytes.get_mut(self.length..self.length + N) {
+            free.copy_from_slice(&bytes);
+            self.length += count;
         }
     }
 }
 
+/// The first of the longest runs of two or more zero groups: a single one is written as it is.
 fn longest_zero_run(groups: &[u16; 8]) -> Range<usize> {
-    let mut longest = 0..0;
-    let mut start = 0;
-    for (index, group) in groups.iter().enumerate() {
-        if *group != 0 {
-            start = index + 1;
-        } else if index + 1 - start > longest.len() {
-            longest = start..index + 1;
-        }
+    // In round n, bit i says whether the n groups from the one at i on are zero.
+    let mut runs = groups
+        .iter()
+        .rev()
+        .fold(0_u8, |runs, group| runs << 1 | u8::from(*group == 0));
+    let (mut start, mut length) = (0, 0);
+    while runs != 0 {
+        start = runs.trailing_zeros() as usize;
+        length += 1;
+        runs &= runs >> 1;
     }
-    // A single zero group is written as it is.
-    if longest.len() > 1 { longest } else { 0..0 }
+    if length > 1 {
+        start..start + length
+    } else {
+        0..0
+    }
 }
 
 const fn octets() -> [Octet; 256] {
