@@ -61,8 +61,9 @@ fn libraries() -> TempDir {
         let name = library.file_name().expect("a library");
         symlink(&library, directory.path().join(name)).expect("a new link");
     };
-    link(examples.join("libempty.so"));
-    link(examples.join("libconstant.so"));
+    for example in ["libempty.so", "libconstant.so", "libasking.so"] {
+        link(examples.join(example));
+    }
     link(module);
     directory
 }

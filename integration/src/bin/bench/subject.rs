@@ -17,6 +17,7 @@ pub enum Subject {
     NoFilter,
     Empty,
     Constant,
+    Asking,
     Module,
     FewRules,
     ManyRules,
@@ -35,12 +36,13 @@ const ANSWER: &str = "hi";
 
 impl Subject {
     /// All of them. The built-in filter comes first: it is what the rest is compared to.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BuiltIn,
         Self::BuiltInAgain,
         Self::NoFilter,
         Self::Empty,
         Self::Constant,
+        Self::Asking,
         Self::Module,
         Self::FewRules,
         Self::ManyRules,
@@ -57,6 +59,7 @@ impl Subject {
             Self::NoFilter => "no listener filter",
             Self::Empty => "a module that does nothing",
             Self::Constant => "a module that restores a constant",
+            Self::Asking => "the same, which also asks and counts",
             Self::Module => "this module",
             Self::FewRules => "this module, 10 rules",
             Self::ManyRules => "this module, 100,000 rules",
@@ -113,6 +116,7 @@ impl Subject {
             Self::BuiltIn | Self::BuiltInAgain | Self::Rbac => builtin_filter(),
             Self::Empty => example("empty", module_filter(None)),
             Self::Constant => example("constant", constant()),
+            Self::Asking => example("asking", constant()),
             Self::Module => module_filter(None),
             Self::FewRules => module_filter(Some(rules(FEW))),
             Self::ManyRules => module_filter(Some(rules(MANY))),
@@ -163,7 +167,7 @@ fn example(name: &str, mut filter: Value) -> Value {
     filter
 }
 
-/// The config of the example that restores what it says.
+/// The config of the examples that restore what it says.
 fn constant() -> Value {
     module_filter_with(Some(json!({
         "@type": "type.googleapis.com/google.protobuf.StringValue",
