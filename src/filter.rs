@@ -15,6 +15,7 @@ use crate::stats::Stats;
 /// The filter as one listener has configured it. It keeps nothing for a connection.
 pub struct Filter {
     config: Config,
+    /// What the kernel's part of the recovery needs of the options, at hand.
     recovery: Recovery,
     stats: Stats,
     report: Report,
@@ -151,8 +152,8 @@ impl Filter {
         }
     }
 
-    /// Does with a connection what the options say. All of it is inlined, so that the compiler can
-    /// answer most of the questions beforehand where it is known what was found.
+    /// Does with a connection what the options say. What restores it is inlined, so that the compiler
+    /// can answer most of the questions beforehand where it is known what was found.
     #[inline(always)]
     fn conclude(
         &self,
@@ -173,9 +174,10 @@ impl Filter {
             (verdict, action) = (Verdict::Invalid, self.without_destination());
         }
         if let Verdict::Restored(_) = verdict {
-            self.record(envoy, found, verdict, Action::Restore);
+            self.record(envoy, found, verdict, action);
             return Status::Continue;
         }
+        // A copy: a connection that is restored then needs nothing in memory.
         self.conclude_exception(envoy, &{ *found }, verdict, action)
     }
 
@@ -257,7 +259,8 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
             let found = recover::elsewhere(envoy);
             return self.conclude_any(envoy, &found);
         };
-        // Most connections are IPv4 that the kernel redirected: those get a short way of their own.
+        // Most connections are IPv4, and the kernel rewrote their destination: those get a short way
+        // of their own.
         let mut answer = None;
         if socket.is_ipv4() && self.recovery.asks_original_dst_first() {
             match socket.answer(envoy, &self.recovery) {

@@ -1,6 +1,7 @@
 //! A listener filter that restores the same address for each connection, as the example `constant`
-//! does, but asks Envoy and the kernel before, and counts, as a filter for original destinations has
-//! to: what the questions cost, whatever is made of the answers.
+//! does, but counts it, and asks Envoy and the kernel all that a filter for original destinations has
+//! to ask about a redirected IPv4 connection, in its order: what the questions cost, whatever is made
+//! of the answers.
 
 use std::mem::MaybeUninit;
 
@@ -56,7 +57,8 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Asking {
 fn ask_original_dst(socket: i32) {
     let mut answer = MaybeUninit::<libc::sockaddr_in>::uninit();
     let mut length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to `answer`, which nobody reads.
+    // SAFETY: the kernel writes at most `length` bytes to `answer`, which nobody reads, and the new
+    // length to `length`.
     unsafe {
         libc::getsockopt(
             socket,

@@ -57,6 +57,7 @@ impl Ipv6Text {
         let after = groups.get(zeros.end..).unwrap_or_default();
         before.iter().for_each(|group| text.push_group(*group));
         if !zeros.is_empty() {
+            // A group before has its colon already.
             text.push(*b"::", if before.is_empty() { 2 } else { 1 });
         }
         after.iter().for_each(|group| text.push_group(*group));
@@ -96,6 +97,7 @@ impl Ipv6Text {
     }
 
     /// Writes all of these bytes, of which so many count: a copy of fixed size is one instruction.
+    /// There is room: the last group begins at byte 35 at most.
     fn push<const N: usize>(&mut self, bytes: [u8; N], count: usize) {
         if let Some(free) = self.bytes.get_mut(self.length..self.length + N) {
             free.copy_from_slice(&bytes);

@@ -101,8 +101,7 @@ impl<'a> KernelSocket<'a> {
         }
     }
 
-    /// Asks the kernel in the order of the methods, but not for an answer that is
-    /// there.
+    /// Asks the kernel in the order of the methods, but not for an answer that is there.
     ///
     /// # Errors
     /// Why there is no destination.

@@ -59,7 +59,7 @@ impl Subject {
             Self::NoFilter => "no listener filter",
             Self::Empty => "a module that does nothing",
             Self::Constant => "a module that restores a constant",
-            Self::Asking => "the same, which also asks and counts",
+            Self::Asking => "a constant one that asks and counts",
             Self::Module => "this module",
             Self::FewRules => "this module, 10 rules",
             Self::ManyRules => "this module, 100,000 rules",
