@@ -12,6 +12,7 @@ use crate::config::{List, RecoveryMethod};
 /// How the destinations of kernel sockets are recovered.
 pub struct Recovery {
     methods: List<RecoveryMethod>,
+    /// Follows from the methods: looked up here, and not for each connection.
     asks_original_dst_first: bool,
     minds_unredirected: bool,
 }
