@@ -1,8 +1,6 @@
 //! The filter's options: read once, when Envoy loads a listener, and never changed.
 
 mod error;
-mod list;
-mod ports;
 #[cfg(test)]
 mod schema;
 mod struct_wire;
@@ -13,13 +11,10 @@ mod value;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::destinations::Destinations;
+use crate::option::{Entry, List, ListenerPorts};
+use crate::recover::RecoveryMethod;
 
-pub use crate::destinations::OnDenied;
 pub use error::ConfigError;
-pub(crate) use list::Entry;
-pub use list::List;
-pub use ports::ListenerPorts;
-pub(crate) use ports::PortNumber;
 
 /// The options of `envoy.filters.listener.original_dst` as a dynamic module. Every option may be
 /// left out; with none, the filter does what Envoy's built-in filter does.
@@ -70,17 +65,6 @@ pub struct Config {
         )
     )]
     pub stat_prefix: String,
-}
-
-/// A way to recover the original destination of a kernel socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
-pub enum RecoveryMethod {
-    /// Ask the kernel's connection tracking what the destination was before DNAT or REDIRECT.
-    SoOriginalDst,
-    /// Take the own address of a transparent socket (TPROXY).
-    Transparent,
 }
 
 /// What becomes of a connection that nobody redirected.

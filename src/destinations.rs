@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::config::List;
+use crate::option::List;
 use merge::{Layer, merge};
 use ports::Ports;
 use rule::Rule;

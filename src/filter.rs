@@ -5,12 +5,14 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
 };
 
-use crate::config::{Config, OnDenied, UnrecoveredConnections, UnredirectedConnections};
+use crate::config::{Config, UnrecoveredConnections, UnredirectedConnections};
+use crate::destinations::OnDenied;
 use crate::fault_point;
 use crate::recover::{self, Answer, Method, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::Redirection;
 use crate::report::Report;
 use crate::stats::Stats;
+use crate::verdict::{Action, Verdict};
 
 /// The filter as one listener has configured it. It keeps nothing for a connection.
 pub struct Filter {
@@ -20,32 +22,6 @@ pub struct Filter {
     stats: Stats,
     report: Report,
     redirection: Redirection,
-}
-
-/// What the filter found a connection to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Its original destination was restored.
-    Restored(Method),
-    /// Nobody redirected it: its destination is the listener.
-    Unredirected,
-    /// The rules deny its destination.
-    Denied,
-    /// It has no original destination.
-    Unavailable,
-    /// Its original destination is not an address, or one that Envoy does not take.
-    Invalid,
-}
-
-/// What becomes of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Its local address becomes the original destination.
-    Restore,
-    /// It goes on as it came.
-    Leave,
-    /// It ends here.
-    Close,
 }
 
 impl Filter {
@@ -277,30 +253,6 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
     fn on_panic(&self, envoy: &mut ELF) {
         self.stats.count_error(envoy);
         close(envoy, "original_dst_error");
-    }
-}
-
-impl Verdict {
-    /// The verdict's name in metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Restored(_) => "RESTORED",
-            Self::Unredirected => "UNREDIRECTED",
-            Self::Denied => "DENIED",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Invalid => "INVALID",
-        }
-    }
-
-    /// Why a connection is closed, as access logs show it.
-    fn close_details(self) -> &'static str {
-        match self {
-            Self::Restored(_) => "original_dst_restored",
-            Self::Unredirected => "original_dst_unredirected",
-            Self::Denied => "original_dst_denied",
-            Self::Unavailable => "original_dst_unavailable",
-            Self::Invalid => "original_dst_invalid_address",
-        }
     }
 }
 

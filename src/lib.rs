@@ -11,11 +11,13 @@ pub mod config;
 pub mod destinations;
 mod fault_point;
 pub mod filter;
+pub mod option;
 pub mod recover;
 mod redirection;
 mod report;
 mod stats;
 mod throttle;
+pub mod verdict;
 
 use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilterConfigImpl, declare_listener_filter_init_functions, envoy_log_error,

@@ -8,11 +8,23 @@ mod socket;
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
+use serde::Deserialize;
 
 use crate::address::Address;
 
 pub use internal::{Source, source};
 pub use kernel::{Answer, Failure, KernelSocket, Recovery, is_own_address};
+
+/// A way to recover the original destination of a kernel socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
+pub enum RecoveryMethod {
+    /// Ask the kernel's connection tracking what the destination was before DNAT or REDIRECT.
+    SoOriginalDst,
+    /// Take the own address of a transparent socket (TPROXY).
+    Transparent,
+}
 
 /// How a destination was recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +59,21 @@ pub enum Unrecovered {
     /// Nothing came with an internal connection.
     NothingCame,
     /// The socket is of a kind that cannot be redirected, such as a pipe.
-    NoAddress,
+    NotIp,
     /// What was found is not an address.
     Invalid(Method),
     /// The listener states no traffic direction, without which Windows does not redirect to it.
     #[cfg(windows)]
     NoDirection,
+}
+
+/// Why the kernel has no address for a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAddress {
+    /// The error that it answered with (errno(3)).
+    Errno(i32),
+    /// What it answered with is not an address.
+    Malformed,
 }
 
 impl OriginalDst {
@@ -116,6 +137,6 @@ pub fn elsewhere(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unreco
     }
     match envoy.get_address_type() {
         AddressType::EnvoyInternal => internal::original_dst(envoy),
-        _ => Err(Unrecovered::NoAddress),
+        _ => Err(Unrecovered::NotIp),
     }
 }

@@ -9,10 +9,10 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, envoy_log_debug, envoy_log_info, envoy_log_warn, log,
 };
 
-use crate::filter::{Action, Verdict};
 use crate::recover::{OriginalDst, Unrecovered};
 use crate::redirection::Change;
 use crate::throttle::Throttle;
+use crate::verdict::{Action, Verdict};
 use wording::{Client, Found, Hidden, Outcome};
 
 /// Reports on the connections of one listener.

@@ -5,7 +5,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
 };
 
-use crate::filter::Verdict;
+use crate::verdict::Verdict;
 
 /// The filter's metrics in Envoy.
 pub struct Stats {

@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::fmt::{self, Display, Formatter, Write};
 
-use serde::de;
 use serde_path_to_error::{Path, Segment};
 
-use super::value::Value;
+use super::value::{Reason, Value};
 
 /// The longest path and the longest value that an error shows, in bytes.
 const LIMIT: usize = 80;
@@ -16,10 +15,6 @@ const LIMIT: usize = 80;
 /// is wrong. Long values are cut, control characters escaped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError(String);
-
-/// What a value should have been.
-#[derive(Debug)]
-pub struct Reason(String);
 
 /// Text that ends with `…` where it gets too long.
 struct Shortened(String);
@@ -56,51 +51,6 @@ impl fmt::Debug for ConfigError {
 }
 
 impl Error for ConfigError {}
-
-impl Display for Reason {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Reason {}
-
-impl de::Error for Reason {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-
-    fn invalid_type(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Self(format!("expected {expected}"))
-    }
-
-    fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Self(format!("expected {expected}"))
-    }
-
-    fn invalid_length(_: usize, expected: &dyn de::Expected) -> Self {
-        Self(format!("expected {expected}"))
-    }
-
-    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        Self(format!("expected one of {}", expected.join(", ")))
-    }
-
-    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
-        Self(format!(
-            "unknown field: accepted are {}",
-            expected.join(", ")
-        ))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self(format!("{field} is missing"))
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self(format!("{field} is there more than once"))
-    }
-}
 
 impl Write for Shortened {
     fn write_str(&mut self, text: &str) -> fmt::Result {

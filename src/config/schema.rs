@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{Config, List, PortNumber};
+use super::Config;
+use crate::option::{List, PortNumber};
 
 const PATH: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

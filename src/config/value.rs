@@ -3,6 +3,9 @@
 mod display;
 mod from_json;
 mod into_typed;
+mod reason;
+
+pub use reason::Reason;
 
 /// A value whose type has not been checked. It keeps repeated keys, so that they can be refused.
 #[derive(Debug, PartialEq)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-use crate::config::{Entry, List, PortNumber};
+use crate::option::{Entry, List, PortNumber};
 
 /// Ports from `first` to `last`, both among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::ports::{Ports, decimal};
-use crate::config::Entry;
+use crate::option::Entry;
 
 /// Addresses, and the ports at them.
 #[derive(Debug, PartialEq, Eq, Hash)]

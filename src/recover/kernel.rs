@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
-use super::{Method, OriginalDst, Unrecovered, socket};
+use super::{Method, NoAddress, OriginalDst, RecoveryMethod, Unrecovered, socket};
 use crate::address::{Address, Family};
-use crate::config::{List, RecoveryMethod};
+use crate::option::List;
 
 /// How the destinations of kernel sockets are recovered.
 pub struct Recovery {
@@ -26,15 +26,6 @@ pub struct KernelSocket<'a> {
     /// dual-stack listener speaks IPv4. An earlier filter may have changed the local address: the
     /// kernel is asked for its family.
     family: Family,
-}
-
-/// Why the kernel has no address for a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoAddress {
-    /// The error that it answered with (errno(3)).
-    Errno(i32),
-    /// What it answered with is not an address.
-    Malformed,
 }
 
 /// What `SO_ORIGINAL_DST` tells.
@@ -140,7 +131,7 @@ impl<'a> KernelSocket<'a> {
         }
         // A pipe, to which an earlier filter gave a local address.
         if envoy.get_address_type() != AddressType::Ip {
-            return Err(Unrecovered::NoAddress);
+            return Err(Unrecovered::NotIp);
         }
         Err(Unrecovered::Kernel(Failure {
             original_dst_errno,

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use libc::{c_int, c_void, sockaddr_in, sockaddr_in6, socklen_t};
 
-use super::kernel::NoAddress;
+use super::NoAddress;
 use crate::address::{Address, Family};
 
 /// The destination that a connection had before netfilter rewrote it: `SO_ORIGINAL_DST` (ip(7))

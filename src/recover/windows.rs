@@ -11,7 +11,7 @@ use windows_sys::Win32::Networking::WinSock::{
     getsockopt,
 };
 
-use super::kernel::NoAddress;
+use super::NoAddress;
 use crate::address::{Address, Family};
 
 /// The destination that a connection had before it was redirected. One system call.

@@ -3,8 +3,8 @@
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
 use super::wording::Endpoint;
-use crate::filter::Verdict;
 use crate::recover::{OriginalDst, Unrecovered};
+use crate::verdict::Verdict;
 
 const NAMESPACE: &str = "original_dst";
 

@@ -5,8 +5,8 @@ use std::io;
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
-use crate::filter::{Action, Verdict};
 use crate::recover::{Failure, OriginalDst, Unrecovered};
+use crate::verdict::{Action, Verdict};
 
 /// `IP:port` of an address that Envoy lends.
 pub struct Endpoint<'a>(pub (&'a [u8], u16));
@@ -62,7 +62,7 @@ impl Display for Found<'_> {
                 "no destination: neither metadata nor filter state came with this internal \
                  connection; pass them through the internal_upstream transport socket",
             ),
-            Err(Unrecovered::NoAddress) => {
+            Err(Unrecovered::NotIp) => {
                 f.write_str("no destination: the socket is neither of IP nor internal")
             }
             #[cfg(windows)]

@@ -1,6 +1,7 @@
 //! Configurations that are accepted, in both of their forms.
 
 use super::*;
+use crate::destinations::OnDenied;
 
 fn both(text: &str) -> [Config; 2] {
     assert!(is_valid(text), "the schema refuses {text}");

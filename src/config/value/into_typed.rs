@@ -4,8 +4,7 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::Value;
-use crate::config::error::Reason;
+use super::{Reason, Value};
 
 /// Where the kind of value is wrong, the visitor says what it expected; what it got is in the
 /// error as the value itself.
