@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo bench soak build test compose-test image-test check windows fuzz fmt dist dist-test setup clean packages root
+.PHONY: help demo bench soak build test races compose-test image-test check windows fuzz fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -29,7 +29,7 @@ build: packages ## Build the library, target/release/liboriginal_dst.so
 ##@ Work on it
 test: root build ## Run every test, in every Envoy, and in containers where a Docker engine runs
 	@scripts/envoys
-	@status=0; cargo test --workspace --no-fail-fast || status=$$?; \
+	@status=0; scripts/races || status=$$?; cargo test --workspace --no-fail-fast || status=$$?; \
 	    scripts/container-tests || status=$$?; exit $$status
 
 compose-test: root build ## Try every path through a gateway of containers, in a minute
@@ -39,6 +39,9 @@ compose-test: root build ## Try every path through a gateway of containers, in a
 image-test: root build ## Build and try the images of the Dockerfile
 	@scripts/engine
 	@scripts/image-test
+
+races: packages ## Try every order in which worker threads can meet, with the model checker loom
+	@scripts/races
 
 check: packages ## Check format, lints, documentation, links, manifests and dependencies
 	cargo fmt --all --check

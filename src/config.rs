@@ -96,7 +96,7 @@ pub enum UnrecoveredConnections {
 
 impl Config {
     /// Whether more than a counter depends on who redirected a connection.
-    pub fn minds_unredirected(&self) -> bool {
+    pub fn asks_who_redirected(&self) -> bool {
         self.unredirected_connections != UnredirectedConnections::Restore
             || matches!(self.hand_off, Some(true))
             || self.publish_metadata

@@ -5,11 +5,12 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
 };
 
+use crate::address::Address;
 use crate::config::{Config, UnrecoveredConnections, UnredirectedConnections};
 use crate::destinations::OnDenied;
 use crate::fault_point;
-use crate::recover::{self, Answer, Method, OriginalDst, Recovery, Source, Unrecovered};
-use crate::redirection::Redirection;
+use crate::recover::{self, Method, OriginalDst, Recovery, Source, Unrecovered};
+use crate::redirection::{Redirection, Sign};
 use crate::report::Report;
 use crate::stats::Stats;
 use crate::verdict::{Action, Verdict};
@@ -24,6 +25,45 @@ pub struct Filter {
     redirection: Redirection,
 }
 
+impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
+    type Filter = Self;
+
+    fn new_listener_filter(&self) -> &Self {
+        fault_point::pass("filter");
+        self
+    }
+}
+
+impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
+    fn on_accept(&self, envoy: &mut ELF) -> Status {
+        fault_point::pass("accept");
+        let found = recover::original_dst(envoy, &self.recovery);
+        if recover::is_internal(&found) {
+            self.restore_source(envoy);
+        }
+        let is_unredirected = self.is_unredirected(&found);
+        let (mut verdict, mut action) = self.judge(&found, is_unredirected);
+        if let (Ok(found), Action::Restore) = (&found, action)
+            && !self.restore(envoy, found.address, is_unredirected)
+        {
+            (verdict, action) = (Verdict::Invalid, self.unrecovered());
+        }
+        self.stats.count(envoy, verdict);
+        self.redirection.see(envoy, sign(&found, is_unredirected));
+        self.report.connection(envoy, &found, verdict, action);
+        if action == Action::Close {
+            close(envoy, verdict.close_details());
+            return Status::StopIteration;
+        }
+        Status::Continue
+    }
+
+    fn on_panic(&self, envoy: &mut ELF) {
+        self.stats.count_error(envoy);
+        close(envoy, "original_dst_error");
+    }
+}
+
 impl Filter {
     /// Reads the options and defines the metrics.
     ///
@@ -34,29 +74,50 @@ impl Filter {
         filter_config: &[u8],
     ) -> Result<Self, String> {
         let config = Config::parse(filter_config).map_err(|error| error.to_string())?;
-        let stats = Stats::new(envoy, &config.stat_prefix)
-            .map_err(|result| format!("Envoy refused the metrics: {result:?}"))?;
-        let report = Report::new(config.publish_metadata);
-        let recovery = Recovery::new(config.recovery_methods.clone(), config.minds_unredirected());
+        let refused = |result| format!("Envoy refused the metrics: {result:?}");
+        let stats = Stats::new(envoy, &config.stat_prefix).map_err(refused)?;
+        let redirection = Redirection::new(envoy, &config.stat_prefix).map_err(refused)?;
         Ok(Self {
+            recovery: Recovery {
+                methods: config.recovery_methods.clone(),
+                asks_who_redirected: config.asks_who_redirected(),
+            },
+            report: Report::new(config.publish_metadata),
             config,
-            recovery,
             stats,
-            report,
-            redirection: Redirection::default(),
+            redirection,
         })
     }
 
-    /// What the options say about a destination.
+    /// Whether the client connected to the listener itself. No accepted socket of a transparent
+    /// listener tells the port that the listener is bound to, so that the options do.
+    fn is_unredirected(&self, found: &Result<OriginalDst, Unrecovered>) -> bool {
+        let Ok(found) = found else {
+            return false;
+        };
+        found.is_listener
+            || found.method == Method::Transparent
+                && self.config.listener_ports.contains(&found.address.port())
+                && recover::is_own_address(found.address)
+    }
+
+    /// What a connection is, and what the options say about it.
     #[inline(always)]
-    fn judge(&self, found: &OriginalDst) -> (Verdict, Action) {
-        let mut verdict = Verdict::Restored(found.method);
-        if self.is_unredirected(found) {
-            verdict = Verdict::Unredirected;
+    fn judge(
+        &self,
+        found: &Result<OriginalDst, Unrecovered>,
+        is_unredirected: bool,
+    ) -> (Verdict, Action) {
+        let found = match found {
+            Ok(found) => found,
+            Err(Unrecovered::Invalid(_)) => return (Verdict::Invalid, self.unrecovered()),
+            Err(_) => return (Verdict::Unavailable, self.unrecovered()),
+        };
+        if is_unredirected {
             match self.config.unredirected_connections {
                 UnredirectedConnections::Restore => {}
-                UnredirectedConnections::Ignore => return (verdict, Action::Leave),
-                UnredirectedConnections::Close => return (verdict, Action::Close),
+                UnredirectedConnections::Ignore => return (Verdict::Unredirected, Action::Leave),
+                UnredirectedConnections::Close => return (Verdict::Unredirected, Action::Close),
             }
         }
         match &self.config.destinations {
@@ -68,22 +129,13 @@ impl Filter {
                 };
                 (Verdict::Denied, action)
             }
-            _ => (verdict, Action::Restore),
+            _ if is_unredirected => (Verdict::Unredirected, Action::Restore),
+            _ => (Verdict::Restored(found.method), Action::Restore),
         }
     }
 
-    /// Whether the client connected to the listener itself. No accepted socket of a transparent
-    /// listener tells the port that the listener is bound to, so that the options do.
-    #[inline(always)]
-    fn is_unredirected(&self, found: &OriginalDst) -> bool {
-        found.is_listener
-            || found.method == Method::Transparent
-                && self.config.listener_ports.contains(&found.address.port())
-                && recover::is_own_address(found.address)
-    }
-
     /// What the options say about a connection without a destination.
-    fn without_destination(&self) -> Action {
+    fn unrecovered(&self) -> Action {
         match self.config.unrecovered_connections {
             UnrecoveredConnections::Continue => Action::Leave,
             UnrecoveredConnections::Close => Action::Close,
@@ -92,23 +144,24 @@ impl Filter {
 
     /// Restores the local address; `false` if Envoy does not take it.
     #[inline(always)]
-    fn restore(&self, envoy: &mut impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
+    fn restore(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        address: Address,
+        is_unredirected: bool,
+    ) -> bool {
         // Envoy would hand a connection that was handed over once to the same listener, again and
         // again, until its stack ends.
         let hand_off = match self.config.hand_off {
-            Some(true) if envoy.is_local_address_restored() || self.is_unredirected(found) => None,
+            Some(true) if envoy.is_local_address_restored() || is_unredirected => None,
             hand_off => hand_off,
         };
-        let address = found.address;
         let is_restored = address
             .with_ip_text(|ip| envoy.restore_local_address(ip, address.port(), address.is_ipv6()));
-        if !is_restored {
-            return false;
-        }
-        if let Some(enabled) = hand_off {
+        if is_restored && let Some(enabled) = hand_off {
             envoy.use_original_dst(enabled);
         }
-        true
+        is_restored
     }
 
     /// Restores the client's address, where an internal connection brought one along.
@@ -127,132 +180,15 @@ impl Filter {
             self.report.invalid_source(envoy);
         }
     }
-
-    /// Does with a connection what the options say. What restores it is inlined, so that the compiler
-    /// can answer most of the questions beforehand where it is known what was found.
-    #[inline(always)]
-    fn conclude(
-        &self,
-        envoy: &mut impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-    ) -> Status {
-        if recover::is_internal(found) {
-            self.restore_source(envoy);
-        }
-        let (mut verdict, mut action) = match found {
-            Ok(found) => self.judge(found),
-            Err(Unrecovered::Invalid(_)) => (Verdict::Invalid, self.without_destination()),
-            Err(_) => (Verdict::Unavailable, self.without_destination()),
-        };
-        if let (Ok(found), Action::Restore) = (found, action)
-            && !self.restore(envoy, found)
-        {
-            (verdict, action) = (Verdict::Invalid, self.without_destination());
-        }
-        if let Verdict::Restored(_) = verdict {
-            self.record(envoy, found, verdict, action);
-            return Status::Continue;
-        }
-        // A copy: a connection that is restored then needs nothing in memory.
-        self.conclude_exception(envoy, &{ *found }, verdict, action)
-    }
-
-    /// The same for whatever was found.
-    #[inline(never)]
-    fn conclude_any(
-        &self,
-        envoy: &mut impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-    ) -> Status {
-        self.conclude(envoy, found)
-    }
-
-    /// Ends the way of a connection that was not simply restored.
-    #[cold]
-    fn conclude_exception(
-        &self,
-        envoy: &mut impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-        verdict: Verdict,
-        action: Action,
-    ) -> Status {
-        self.record(envoy, found, verdict, action);
-        self.report.exception(envoy, found, verdict, action);
-        if action == Action::Close {
-            close(envoy, verdict.close_details());
-            return Status::StopIteration;
-        }
-        Status::Continue
-    }
-
-    /// Counts a connection, and tells who wants to know.
-    #[inline(always)]
-    fn record(
-        &self,
-        envoy: &mut impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-        verdict: Verdict,
-        action: Action,
-    ) {
-        self.stats.count(envoy, verdict);
-        self.watch_redirection(envoy, found);
-        self.report.connection(envoy, found, verdict, action);
-    }
-
-    /// Keeps the count of kernel sockets without a destination.
-    #[inline(always)]
-    fn watch_redirection(
-        &self,
-        envoy: &impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-    ) {
-        let change = match found {
-            Ok(_) => self.redirection.hit(),
-            Err(Unrecovered::Kernel(_)) => self.redirection.miss(),
-            Err(_) => None,
-        };
-        if let Some(change) = change {
-            self.stats
-                .show_redirection_broken(envoy, self.redirection.is_broken());
-            self.report.redirection(change);
-        }
-    }
 }
 
-impl<ELF: EnvoyListenerFilter> ListenerFilterConfig<ELF> for Filter {
-    type Filter = Self;
-
-    fn new_listener_filter(&self) -> &Self {
-        fault_point::pass("filter");
-        self
-    }
-}
-
-impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
-    fn on_accept(&self, envoy: &mut ELF) -> Status {
-        fault_point::pass("accept");
-        let Some(socket) = recover::kernel_socket(envoy) else {
-            let found = recover::elsewhere(envoy);
-            return self.conclude_any(envoy, &found);
-        };
-        // Most connections are IPv4, and the kernel rewrote their destination: those get a short way
-        // of their own.
-        let mut answer = None;
-        if socket.is_ipv4() && self.recovery.asks_original_dst_first() {
-            match socket.answer(envoy, &self.recovery) {
-                Answer::Rewritten(address) => {
-                    return self.conclude(envoy, &Ok(OriginalDst::rewritten(address)));
-                }
-                other => answer = Some(other),
-            }
-        }
-        let found = socket.original_dst(envoy, &self.recovery, answer);
-        self.conclude_any(envoy, &found)
-    }
-
-    fn on_panic(&self, envoy: &mut ELF) {
-        self.stats.count_error(envoy);
-        close(envoy, "original_dst_error");
+/// What a connection says about redirection.
+fn sign(found: &Result<OriginalDst, Unrecovered>, is_unredirected: bool) -> Sign {
+    match found {
+        Ok(found) if is_unredirected || found.method.is_internal() => Sign::Nothing,
+        Ok(_) => Sign::Hit,
+        Err(Unrecovered::Kernel(_)) => Sign::Miss,
+        Err(_) => Sign::Nothing,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod recover;
 mod redirection;
 mod report;
 mod stats;
+mod sync;
 mod throttle;
 pub mod verdict;
 

@@ -13,7 +13,9 @@ use serde::Deserialize;
 use crate::address::Address;
 
 pub use internal::{Source, source};
-pub use kernel::{Answer, Failure, KernelSocket, Recovery, is_own_address};
+pub use kernel::{Failure, Recovery, is_own_address};
+
+use kernel::KernelSocket;
 
 /// A way to recover the original destination of a kernel socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -76,17 +78,6 @@ pub enum NoAddress {
     Malformed,
 }
 
-impl OriginalDst {
-    /// REDIRECT or DNAT rewrote the destination, which connection tracking remembers.
-    pub fn rewritten(address: Address) -> Self {
-        Self {
-            method: Method::SoOriginalDst,
-            address,
-            is_listener: false,
-        }
-    }
-}
-
 impl Method {
     /// The method's name in metadata and log lines.
     pub fn name(self) -> &'static str {
@@ -113,27 +104,22 @@ pub fn is_internal(found: &Result<OriginalDst, Unrecovered>) -> bool {
     }
 }
 
-/// The socket of a connection, if it is the kernel's and has an IP address.
-#[inline]
-pub fn kernel_socket(envoy: &impl EnvoyListenerFilter) -> Option<KernelSocket<'_>> {
-    #[cfg(windows)]
-    if !envoy.has_traffic_direction() {
-        return None;
-    }
-    // It is asked for these before its type, which is then known as well.
-    let (fd, local) = (envoy.get_socket_fd()?, envoy.get_local_address()?);
-    Some(KernelSocket::new(fd, local))
-}
-
-/// Finds the original destination of a connection that has no [`kernel_socket`].
+/// Finds the original destination of a connection.
 ///
 /// # Errors
 /// Why there is none.
-#[inline(never)]
-pub fn elsewhere(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
+#[inline(always)]
+pub fn original_dst(
+    envoy: &impl EnvoyListenerFilter,
+    recovery: &Recovery,
+) -> Result<OriginalDst, Unrecovered> {
     #[cfg(windows)]
     if !envoy.has_traffic_direction() {
         return Err(Unrecovered::NoDirection);
+    }
+    // Envoy is asked for these before the socket's type, which is mostly known then as well.
+    if let (Some(fd), Some(local)) = (envoy.get_socket_fd(), envoy.get_local_address()) {
+        return KernelSocket::new(fd, local).original_dst(envoy, recovery);
     }
     match envoy.get_address_type() {
         AddressType::EnvoyInternal => internal::original_dst(envoy),

@@ -1,74 +1,88 @@
-//! Notices that connections no longer arrive redirected.
+//! Notices that connections no longer arrive redirected, and shows it: a gauge, and a line at a change.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+mod streak;
+
+use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_metrics_result as MetricsResult;
+use envoy_proxy_dynamic_modules_rust_sdk::{
+    EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig, envoy_log_info, envoy_log_warn,
+};
+
+use crate::report::Client;
+use crate::stats;
+use crate::throttle::Throttle;
+use streak::{Shown, Streak};
 
 /// So many connections in a row without a destination are no chance.
 const BROKEN_AFTER: u64 = 100;
 
-/// How many kernel sockets in a row had no destination. Worker threads share it.
-#[derive(Default)]
+/// Watches the connections of one listener. Worker threads share it.
 pub struct Redirection {
-    misses: AtomicU64,
+    gauge: EnvoyGaugeId,
+    streak: Streak,
+    broken: Throttle,
+    mended: Throttle,
 }
 
-/// What a connection changed.
+/// What a connection says about redirection. One that came to the listener directly, or through an
+/// internal listener, says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It was the last of too many without a destination.
-    Broke,
-    /// It had a destination, after too many without.
-    Mended,
+pub enum Sign {
+    /// A kernel socket had a destination.
+    Hit,
+    /// A kernel socket had none.
+    Miss,
+    /// Neither.
+    Nothing,
 }
 
 impl Redirection {
-    /// A kernel socket had a destination.
-    #[inline]
-    pub fn hit(&self) -> Option<Change> {
-        // Mostly there is nothing to reset, and workers then share the cache line.
-        if self.misses.load(Relaxed) == 0 {
-            return None;
+    /// Defines the gauge `redirection_broken`.
+    ///
+    /// # Errors
+    /// What Envoy answered.
+    pub fn new(
+        envoy: &mut impl EnvoyListenerFilterConfig,
+        prefix: &str,
+    ) -> Result<Self, MetricsResult> {
+        Ok(Self {
+            gauge: envoy.define_gauge(&stats::name(prefix, "redirection_broken"))?,
+            streak: Streak::new(BROKEN_AFTER),
+            broken: Throttle::new(),
+            mended: Throttle::new(),
+        })
+    }
+
+    /// A connection came.
+    #[inline(always)]
+    pub fn see(&self, envoy: &impl EnvoyListenerFilter, sign: Sign) {
+        match sign {
+            Sign::Hit => self.streak.hit(|shown| self.show(envoy, shown)),
+            Sign::Miss => self.streak.miss(|shown| self.show(envoy, shown)),
+            Sign::Nothing => {}
         }
-        (self.misses.swap(0, Relaxed) >= BROKEN_AFTER).then_some(Change::Mended)
     }
 
-    /// A kernel socket had none.
-    pub fn miss(&self) -> Option<Change> {
-        (self.misses.fetch_add(1, Relaxed) + 1 == BROKEN_AFTER).then_some(Change::Broke)
-    }
-
-    /// Whether the last connections had no destination.
-    pub fn is_broken(&self) -> bool {
-        self.misses.load(Relaxed) >= BROKEN_AFTER
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn breaks_once_and_mends_once() {
-        let redirection = Redirection::default();
-        for _ in 1..BROKEN_AFTER {
-            assert_eq!(redirection.miss(), None);
-        }
-        assert!(!redirection.is_broken());
-        assert_eq!(redirection.miss(), Some(Change::Broke));
-        assert!(redirection.is_broken());
-        assert_eq!(redirection.miss(), None);
-        assert_eq!(redirection.hit(), Some(Change::Mended));
-        assert_eq!(redirection.hit(), None);
-        assert!(!redirection.is_broken());
-    }
-
-    #[test]
-    fn a_hit_in_between_starts_over() {
-        let redirection = Redirection::default();
-        for _ in 0..10 * BROKEN_AFTER {
-            for _ in 1..BROKEN_AFTER {
-                assert_eq!(redirection.miss(), None);
-            }
-            assert_eq!(redirection.hit(), None);
+    /// Shows what has become of redirection.
+    #[cold]
+    fn show(&self, envoy: &impl EnvoyListenerFilter, shown: Shown) {
+        envoy.set_gauge(self.gauge, (shown == Shown::Broken).into());
+        let lines = match shown {
+            Shown::Whole => return,
+            Shown::Broken => &self.broken,
+            Shown::Mended => &self.mended,
+        };
+        let Some(hidden) = lines.admit() else {
+            return;
+        };
+        let client = Client(envoy);
+        if shown == Shown::Mended {
+            envoy_log_info!("original_dst: {client}: redirection works again{hidden}");
+        } else {
+            envoy_log_warn!(
+                "original_dst: {client}: the last {BROKEN_AFTER} connections had no original \
+                 destination: redirection is broken; likely the iptables rules of this network \
+                 namespace are gone, or exempt the traffic from connection tracking{hidden}"
+            );
         }
     }
 }

@@ -10,10 +10,11 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 };
 
 use crate::recover::{OriginalDst, Unrecovered};
-use crate::redirection::Change;
 use crate::throttle::Throttle;
 use crate::verdict::{Action, Verdict};
-use wording::{Client, Found, Hidden, Outcome};
+use wording::{Found, Outcome};
+
+pub use wording::Client;
 
 /// Reports on the connections of one listener.
 pub struct Report {
@@ -47,24 +48,27 @@ impl Report {
         verdict: Verdict,
         action: Action,
     ) {
-        // Each gets a copy: for most connections, none is called, and nothing has to be in memory.
         if log::enabled(Level::Debug) {
-            debug(envoy, &{ *found }, verdict, action);
+            debug(envoy, found, verdict, action);
         }
         if self.publish_metadata {
-            metadata::publish(envoy, &{ *found }, verdict);
+            metadata::publish(envoy, found, verdict);
+        }
+        if !matches!(verdict, Verdict::Restored(_)) {
+            self.exception(envoy, found, verdict, action);
         }
     }
 
-    /// A connection was not simply restored.
-    pub fn exception(
+    /// The line about a connection that was not simply restored.
+    #[cold]
+    fn exception(
         &self,
         envoy: &impl EnvoyListenerFilter,
         found: &Result<OriginalDst, Unrecovered>,
         verdict: Verdict,
         action: Action,
     ) {
-        let throttle = match verdict {
+        let lines = match verdict {
             Verdict::Restored(_) => return,
             Verdict::Unredirected if action == Action::Restore => return,
             Verdict::Unredirected => &self.unredirected,
@@ -72,11 +76,10 @@ impl Report {
             Verdict::Unavailable => &self.unavailable,
             Verdict::Invalid => &self.invalid,
         };
-        let Some(hidden) = throttle.admit() else {
+        let Some(hidden) = lines.admit() else {
             return;
         };
         let (client, found, outcome) = (Client(envoy), Found(found), Outcome(verdict, action));
-        let hidden = Hidden(hidden);
         // Without a destination is how probes of the port look: nothing to be alarmed about.
         if verdict == Verdict::Unavailable {
             envoy_log_info!("original_dst: {client}: {found}: {outcome}{hidden}");
@@ -88,22 +91,10 @@ impl Report {
     /// A source address could not be restored.
     pub fn invalid_source(&self, envoy: &impl EnvoyListenerFilter) {
         if let Some(hidden) = self.invalid_source.admit() {
-            let (client, hidden) = (Client(envoy), Hidden(hidden));
+            let client = Client(envoy);
             envoy_log_warn!(
                 "original_dst: {client}: the source in filter state is no IP:port{hidden}"
             );
-        }
-    }
-
-    /// Redirection broke, or works again.
-    pub fn redirection(&self, change: Change) {
-        match change {
-            Change::Broke => envoy_log_warn!(
-                "original_dst: the last 100 connections had no original destination: redirection \
-                 is broken; likely the iptables rules of this network namespace are gone, or \
-                 exempt the traffic from connection tracking"
-            ),
-            Change::Mended => envoy_log_info!("original_dst: redirection works again"),
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_metrics_result as MetricsResult;
 use envoy_proxy_dynamic_modules_rust_sdk::{
-    EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
+    EnvoyCounterId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
 };
 
 use crate::verdict::Verdict;
 
-/// The filter's metrics in Envoy.
+/// The filter's counters in Envoy.
 pub struct Stats {
     /// By [`Method`].
     restored: [EnvoyCounterId; 4],
@@ -17,11 +17,16 @@ pub struct Stats {
     denied: EnvoyCounterId,
     invalid_address: EnvoyCounterId,
     error: EnvoyCounterId,
-    redirection_broken: EnvoyGaugeId,
+}
+
+/// A stat's name in Envoy, behind `prefix` and a dot if there is one.
+pub fn name(prefix: &str, stat: &str) -> String {
+    let dot = if prefix.is_empty() { "" } else { "." };
+    format!("{prefix}{dot}original_dst.{stat}")
 }
 
 impl Stats {
-    /// Defines the metrics, their names behind `prefix` and a dot if there is one.
+    /// Defines the counters.
     ///
     /// # Errors
     /// What Envoy answered.
@@ -29,9 +34,7 @@ impl Stats {
         envoy: &mut impl EnvoyListenerFilterConfig,
         prefix: &str,
     ) -> Result<Self, MetricsResult> {
-        let dot = if prefix.is_empty() { "" } else { "." };
-        let name = |stat: &str| format!("{prefix}{dot}original_dst.{stat}");
-        let mut counter = |stat| envoy.define_counter(&name(stat));
+        let mut counter = |stat| envoy.define_counter(&name(prefix, stat));
         Ok(Self {
             restored: [
                 counter("restored_redirect")?,
@@ -45,7 +48,6 @@ impl Stats {
             denied: counter("denied")?,
             invalid_address: counter("invalid_address")?,
             error: counter("error")?,
-            redirection_broken: envoy.define_gauge(&name("redirection_broken"))?,
         })
     }
 
@@ -75,10 +77,5 @@ impl Stats {
     /// Counts a connection that ended in a panic.
     pub fn count_error(&self, envoy: &impl EnvoyListenerFilter) {
         envoy.increment_counter(self.error, 1);
-    }
-
-    /// Shows whether redirection is broken.
-    pub fn show_redirection_broken(&self, envoy: &impl EnvoyListenerFilter, is_broken: bool) {
-        envoy.set_gauge(self.redirection_broken, is_broken.into());
     }
 }

@@ -1,7 +1,9 @@
 //! Lets one log line a second through.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
+
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Between two lines of one kind.
 const PAUSE_MS: u64 = 1000;
@@ -14,6 +16,10 @@ pub struct Throttle {
     hidden: AtomicU64,
 }
 
+/// How many lines of the kind were not shown, as the end of the one that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hidden(u64);
+
 impl Throttle {
     /// Lets the first line through.
     pub fn new() -> Self {
@@ -24,35 +30,35 @@ impl Throttle {
         }
     }
 
-    /// Whether to show a line now: the number of those that were hidden since the last.
-    pub fn admit(&self) -> Option<u64> {
-        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    /// Whether to show a line now, and how many were hidden since the last.
+    pub fn admit(&self) -> Option<Hidden> {
+        self.admit_at(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn admit_at(&self, now: u64) -> Option<Hidden> {
         let next = self.next.load(Relaxed);
+        let pause_ends = now.saturating_add(PAUSE_MS);
         let is_first = now >= next
             && self
                 .next
-                .compare_exchange(next, now + PAUSE_MS, Relaxed, Relaxed)
+                .compare_exchange(next, pause_ends, Relaxed, Relaxed)
                 .is_ok();
         if is_first {
-            return Some(self.hidden.swap(0, Relaxed));
+            return Some(Hidden(self.hidden.swap(0, Relaxed)));
         }
         self.hidden.fetch_add(1, Relaxed);
         None
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shows_one_and_counts_the_rest() {
-        let throttle = Throttle::new();
-        assert_eq!(throttle.admit(), Some(0));
-        assert_eq!(throttle.admit(), None);
-        assert_eq!(throttle.admit(), None);
-        throttle.next.store(0, Relaxed);
-        assert_eq!(throttle.admit(), Some(2));
-        assert_eq!(throttle.admit(), None);
+impl Display for Hidden {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            hidden => write!(f, " ({hidden} more like this not shown)"),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,19 +8,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top floor down.
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "lib",
     "filter",
     "config",
+    "redirection",
     "report",
     "stats",
-    "redirection",
     "verdict",
     "destinations",
     "recover",
     "option",
     "address",
     "throttle",
+    "sync",
     "fault_point",
 ];
 

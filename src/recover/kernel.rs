@@ -11,10 +11,10 @@ use crate::option::List;
 
 /// How the destinations of kernel sockets are recovered.
 pub struct Recovery {
-    methods: List<RecoveryMethod>,
-    /// Follows from the methods: looked up here, and not for each connection.
-    asks_original_dst_first: bool,
-    minds_unredirected: bool,
+    /// The methods, in their order.
+    pub methods: List<RecoveryMethod>,
+    /// Whether more than a counter depends on who redirected a connection.
+    pub asks_who_redirected: bool,
 }
 
 /// A kernel socket with a local address.
@@ -28,17 +28,6 @@ pub struct KernelSocket<'a> {
     family: Family,
 }
 
-/// What `SO_ORIGINAL_DST` tells.
-#[derive(Clone, Copy)]
-pub enum Answer {
-    /// REDIRECT or DNAT rewrote the destination, which connection tracking remembers.
-    Rewritten(Address),
-    /// Connection tracking remembers the address that the connection arrived at.
-    NotRewritten(Address),
-    /// No address.
-    Nothing(NoAddress),
-}
-
 /// What the kernel said instead of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -48,52 +37,14 @@ pub struct Failure {
     pub is_transparent: bool,
 }
 
-impl Recovery {
-    /// By these methods. `minds_unredirected` says whether more than a counter depends on who
-    /// redirected a connection.
-    pub fn new(methods: List<RecoveryMethod>, minds_unredirected: bool) -> Self {
-        let asks_original_dst_first = methods.first() == Some(&RecoveryMethod::SoOriginalDst);
-        Self {
-            methods,
-            asks_original_dst_first,
-            minds_unredirected,
-        }
-    }
-
-    /// Whether `SO_ORIGINAL_DST` is the first of the methods.
-    #[inline]
-    pub fn asks_original_dst_first(&self) -> bool {
-        self.asks_original_dst_first
-    }
-}
-
 impl<'a> KernelSocket<'a> {
     /// The socket of this descriptor and local address.
-    #[inline]
     pub fn new(fd: i32, local: (&'a [u8], u16)) -> Self {
         let family = family(local.0);
         Self { fd, local, family }
     }
 
-    /// Whether the connection speaks IPv4.
-    #[inline]
-    pub fn is_ipv4(self) -> bool {
-        self.family == Family::V4
-    }
-
-    /// Asks for `SO_ORIGINAL_DST`.
-    #[inline(always)]
-    pub fn answer(self, envoy: &impl EnvoyListenerFilter, recovery: &Recovery) -> Answer {
-        match socket::original_dst(self.fd, self.family) {
-            Ok(address) if self.arrived_at(envoy, recovery, address) => {
-                Answer::NotRewritten(address)
-            }
-            Ok(address) => Answer::Rewritten(address),
-            Err(cause) => Answer::Nothing(cause),
-        }
-    }
-
-    /// Asks the kernel in the order of the methods, but not for an answer that is there.
+    /// Asks the kernel in the order of the methods.
     ///
     /// # Errors
     /// Why there is no destination.
@@ -102,31 +53,33 @@ impl<'a> KernelSocket<'a> {
         self,
         envoy: &impl EnvoyListenerFilter,
         recovery: &Recovery,
-        answer: Option<Answer>,
     ) -> Result<OriginalDst, Unrecovered> {
         let mut original_dst_errno = None;
         for method in &*recovery.methods {
             match method {
-                RecoveryMethod::SoOriginalDst => {
-                    match answer.unwrap_or_else(|| self.answer(envoy, recovery)) {
-                        Answer::Rewritten(address) => return Ok(OriginalDst::rewritten(address)),
-                        Answer::NotRewritten(address) => return Ok(self.not_rewritten(address)),
-                        Answer::Nothing(NoAddress::Malformed) => {
-                            return Err(Unrecovered::Invalid(Method::SoOriginalDst));
-                        }
-                        Answer::Nothing(NoAddress::Errno(errno)) => {
-                            original_dst_errno = Some(errno);
-                        }
+                RecoveryMethod::SoOriginalDst => match socket::original_dst(self.fd, self.family) {
+                    Ok(address) if self.arrived_at(envoy, recovery, address) => {
+                        return Ok(self.not_rewritten(address));
                     }
-                }
-                RecoveryMethod::Transparent => {
-                    if self.is_transparent() {
-                        return match socket::own_address(self.fd) {
-                            Ok(address) => Ok(untouched(address)),
-                            Err(_) => Err(Unrecovered::Invalid(Method::Transparent)),
-                        };
+                    Ok(address) => {
+                        return Ok(OriginalDst {
+                            method: Method::SoOriginalDst,
+                            address,
+                            is_listener: false,
+                        });
                     }
+                    Err(NoAddress::Malformed) => {
+                        return Err(Unrecovered::Invalid(Method::SoOriginalDst));
+                    }
+                    Err(NoAddress::Errno(errno)) => original_dst_errno = Some(errno),
+                },
+                RecoveryMethod::Transparent if self.is_transparent() => {
+                    return match socket::own_address(self.fd) {
+                        Ok(address) => Ok(own(address)),
+                        Err(_) => Err(Unrecovered::Invalid(Method::Transparent)),
+                    };
                 }
+                RecoveryMethod::Transparent => {}
             }
         }
         // A pipe, to which an earlier filter gave a local address.
@@ -150,7 +103,7 @@ impl<'a> KernelSocket<'a> {
         // An earlier filter that restored the local address hid where the connection arrived. Envoy
         // is not asked where only a counter would show the difference.
         let (_, port) = self.local;
-        if port != address.port() && !recovery.minds_unredirected {
+        if port != address.port() && !recovery.asks_who_redirected {
             return false;
         }
         if envoy.is_local_address_restored() {
@@ -165,7 +118,7 @@ impl<'a> KernelSocket<'a> {
     /// there, or the client connected to the listener.
     fn not_rewritten(self, address: Address) -> OriginalDst {
         if self.is_transparent() {
-            return untouched(address);
+            return own(address);
         }
         OriginalDst {
             method: Method::SoOriginalDst,
@@ -197,7 +150,7 @@ pub fn is_own_address(address: Address) -> bool {
 }
 
 /// The own address of a transparent socket.
-fn untouched(address: Address) -> OriginalDst {
+fn own(address: Address) -> OriginalDst {
     OriginalDst {
         method: Method::Transparent,
         address,
@@ -206,7 +159,6 @@ fn untouched(address: Address) -> OriginalDst {
 }
 
 /// The family of an address, by its text: only an IPv4 address has a dot behind its first number.
-#[inline]
 fn family(ip: &[u8]) -> Family {
     match ip.first_chunk::<4>() {
         Some([b':', ..]) => Family::V6,
@@ -227,3 +179,6 @@ fn parse_ip(text: &[u8]) -> Option<IpAddr> {
     let ip = text.split_once('%').map_or(text, |(ip, _scope)| ip);
     ip.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

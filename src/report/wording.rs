@@ -20,9 +20,6 @@ pub struct Found<'a>(pub &'a Result<OriginalDst, Unrecovered>);
 /// What the connection is, and what becomes of it.
 pub struct Outcome(pub Verdict, pub Action);
 
-/// How many lines of the kind were not shown.
-pub struct Hidden(pub u64);
-
 impl Display for Endpoint<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (ip, port) = self.0;
@@ -127,14 +124,5 @@ impl Display for Outcome {
             Action::Leave => ", left as it came",
             Action::Close => ", closed",
         })
-    }
-}
-
-impl Display for Hidden {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            hidden => write!(f, " ({hidden} more like this not shown)"),
-        }
     }
 }

@@ -204,10 +204,11 @@ fn the_loss_of_redirection_is_noticed_once() {
     listener.accept(&mut Connection::internal());
     listener.accept(&mut Connection::pipe());
     assert_eq!(listener.gauge("original_dst.redirection_broken"), Some(1));
-    let again = "original_dst: redirection works again".to_owned();
+    let again =
+        "original_dst: connection from 10.1.0.2:1000 at 10.1.0.1:15001: redirection works again";
     assert_eq!(
         accept_and_look(&listener, redirected("10.2.0.2:80")),
-        (Some(0), vec![(Level::Info, again)])
+        (Some(0), vec![(Level::Info, again.to_owned())])
     );
     assert_eq!(
         accept_and_look(&listener, redirected("10.2.0.2:80")),

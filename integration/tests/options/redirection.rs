@@ -52,14 +52,19 @@ fn a_hundred_in_a_row() {
 
 /// How often the log says that redirection is broken, with the likely cause.
 fn broken(log: &str) -> usize {
-    let line = "warning: the last 100 connections had no original destination: redirection is \
-                broken; likely the iptables rules of this network namespace are gone, or exempt \
+    let line = "at [fd01::1]:15001: the last 100 connections had no original destination: redirection \
+                is broken; likely the iptables rules of this network namespace are gone, or exempt \
                 the traffic from connection tracking";
-    let is_it = |logged: &&String| *logged == line;
-    logged(log, &["warning"]).iter().filter(is_it).count()
+    count(log, "warning", line)
 }
 
 fn mended(log: &str) -> usize {
-    let is_it = |line: &&String| *line == "info: redirection works again";
-    logged(log, &["info"]).iter().filter(is_it).count()
+    count(log, "info", "at 10.1.0.1:15001: redirection works again")
+}
+
+/// How many lines about some client's connection end so.
+fn count(log: &str, level: &str, end: &str) -> usize {
+    let begin = format!("{level}: connection from ");
+    let is_it = |line: &&String| line.starts_with(&begin) && line.ends_with(end);
+    logged(log, &[level]).iter().filter(is_it).count()
 }
