@@ -60,6 +60,14 @@ impl Address {
         }
     }
 
+    /// The interface whose link the address is of; 0 if it says none.
+    pub fn scope_id(self) -> u32 {
+        match self.ip {
+            Ip::V4(_) => 0,
+            Ip::V6 { scope_id, .. } => scope_id,
+        }
+    }
+
     /// Gives the text of the IP to `with`, as Envoy takes it: without brackets, and with a scope as a
     /// number.
     #[inline(always)]

@@ -11,7 +11,7 @@ mod value;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::destinations::Destinations;
-use crate::option::{Entry, List, ListenerPorts};
+use crate::option::{Entry, List, ListenerPorts, Mark};
 use crate::recover::RecoveryMethod;
 
 pub use error::ConfigError;
@@ -27,15 +27,31 @@ pub struct Config {
     /// front of DNAT. Default: both, `SO_ORIGINAL_DST` first.
     pub recovery_methods: List<RecoveryMethod>,
 
-    /// What becomes of a connection that nobody redirected: `RESTORE`, `IGNORE` or `CLOSE`. Such
-    /// a connection's destination is the address that it arrived at, and the socket is not
-    /// transparent; or the socket is transparent, its address is one of this host's own and its
-    /// port one of `listener_ports`. Default: `RESTORE`.
+    /// What becomes of a connection that nobody redirected, so that its destination is the proxy
+    /// itself: `RESTORE`, `IGNORE` (leave it as it came) or `CLOSE`. The kernel says so itself where it
+    /// tracks connections and the listener is not transparent; `listener_ports` or `redirect_mark`
+    /// say it everywhere. With `RESTORE` an `ORIGINAL_DST` cluster connects Envoy to itself, over and
+    /// over. After `IGNORE`, Envoy's own filter restores the connection all the same where the
+    /// listener sets `use_original_dst`. Default: `RESTORE`.
     pub unredirected_connections: UnredirectedConnections,
 
-    /// The ports, 1 to 65535, that Envoy's own transparent listeners are bound to: no accepted
-    /// socket reveals them. Default: none.
+    /// The ports, 1 to 65535, that Envoy's own listeners are bound to: Envoy does not tell them. A
+    /// connection whose destination is an address of this host with one of these ports was
+    /// redirected by nobody, whichever method found the destination. Default: none.
     pub listener_ports: ListenerPorts,
+
+    /// The mark that the redirecting rule sets on packets, as iptables writes it: `"0x1"`, or
+    /// `"0x1/0xff"` with a mask; in decimal, too. A connection whose socket does not carry it was
+    /// redirected by nobody; one that carries it was, and `listener_ports` is not asked. Needs the
+    /// sysctl `net.ipv4.tcp_fwmark_accept=1`, for IPv6 as well. Default: none.
+    #[cfg_attr(test, schemars(with = "Mark", skip_serializing_if = "Option::is_none"))]
+    pub redirect_mark: Option<Mark>,
+
+    /// The mark that Envoy sets on its own upstream connections, in the same form. A connection that
+    /// carries it is Envoy's own, redirected once more: it is closed, and counted as `looped`. Needs
+    /// the same sysctl. Default: none.
+    #[cfg_attr(test, schemars(with = "Mark", skip_serializing_if = "Option::is_none"))]
+    pub own_mark: Option<Mark>,
 
     /// What becomes of a connection for which no method finds a destination: `CONTINUE` or
     /// `CLOSE`. Default: `CONTINUE`.
@@ -98,8 +114,14 @@ impl Config {
     /// Whether more than a counter depends on who redirected a connection.
     pub fn asks_who_redirected(&self) -> bool {
         self.unredirected_connections != UnredirectedConnections::Restore
+            || self.redirect_mark.is_some()
             || matches!(self.hand_off, Some(true))
             || self.publish_metadata
+    }
+
+    /// Whether the marks of sockets tell something.
+    pub fn has_marks(&self) -> bool {
+        self.redirect_mark.is_some() || self.own_mark.is_some()
     }
 
     /// Reads the options as Envoy hands them over: nothing at all, JSON text, or the wire form of
@@ -127,6 +149,8 @@ impl Default for Config {
             ]),
             unredirected_connections: UnredirectedConnections::default(),
             listener_ports: ListenerPorts::default(),
+            redirect_mark: None,
+            own_mark: None,
             unrecovered_connections: UnrecoveredConnections::default(),
             destinations: None,
             hand_off: None,

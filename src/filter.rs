@@ -11,9 +11,13 @@ use crate::destinations::OnDenied;
 use crate::fault_point;
 use crate::recover::{self, Method, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::{Redirection, Sign};
-use crate::report::Report;
+use crate::report::{Case, Report};
 use crate::stats::Stats;
-use crate::verdict::{Action, Verdict};
+use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
+
+/// Why marks are refused.
+const NO_MARKS: &str = "redirect_mark, own_mark: accepted sockets carry no marks here: set the sysctl \
+                        net.ipv4.tcp_fwmark_accept=1 (it serves IPv6, too) in this network namespace";
 
 /// The filter as one listener has configured it. It keeps nothing for a connection.
 pub struct Filter {
@@ -41,16 +45,22 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
         if recover::is_internal(&found) {
             self.restore_source(envoy);
         }
-        let is_unredirected = self.is_unredirected(&found);
-        let (mut verdict, mut action) = self.judge(&found, is_unredirected);
+        let redirector = self.redirector(envoy, &found);
+        let (mut verdict, mut action) = self.judge(&found, redirector);
         if let (Ok(found), Action::Restore) = (&found, action)
-            && !self.restore(envoy, found.address, is_unredirected)
+            && !self.restore(envoy, found.address, redirector)
         {
             (verdict, action) = (Verdict::Invalid, self.unrecovered());
         }
         self.stats.count(envoy, verdict);
-        self.redirection.see(envoy, sign(&found, is_unredirected));
-        self.report.connection(envoy, &found, verdict, action);
+        self.redirection.see(envoy, sign(&found, redirector));
+        let case = Case {
+            found: &found,
+            redirector,
+            verdict,
+            action,
+        };
+        self.report.connection(envoy, &case);
         if action == Action::Close {
             close(envoy, verdict.close_details());
             return Status::StopIteration;
@@ -74,12 +84,16 @@ impl Filter {
         filter_config: &[u8],
     ) -> Result<Self, String> {
         let config = Config::parse(filter_config).map_err(|error| error.to_string())?;
+        if config.has_marks() && recover::accepts_marks() == Some(false) {
+            return Err(NO_MARKS.to_owned());
+        }
         let refused = |result| format!("Envoy refused the metrics: {result:?}");
         let stats = Stats::new(envoy, &config.stat_prefix).map_err(refused)?;
         let redirection = Redirection::new(envoy, &config.stat_prefix).map_err(refused)?;
         Ok(Self {
             recovery: Recovery {
                 methods: config.recovery_methods.clone(),
+                listener_ports: config.listener_ports.clone(),
                 asks_who_redirected: config.asks_who_redirected(),
             },
             report: Report::new(config.publish_metadata),
@@ -89,16 +103,54 @@ impl Filter {
         })
     }
 
-    /// Whether the client connected to the listener itself. No accepted socket of a transparent
-    /// listener tells the port that the listener is bound to, so that the options do.
-    fn is_unredirected(&self, found: &Result<OriginalDst, Unrecovered>) -> bool {
-        let Ok(found) = found else {
-            return false;
-        };
-        found.is_listener
-            || found.method == Method::Transparent
-                && self.config.listener_ports.contains(&found.address.port())
-                && recover::is_own_address(found.address)
+    /// Who sent the connection here, by the evidence in its order: marks, what the kernel says of it,
+    /// whose address the destination is.
+    #[inline(always)]
+    fn redirector(
+        &self,
+        envoy: &impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+    ) -> Redirector {
+        if self.config.has_marks()
+            && let Some(redirector) = self.redirector_by_marks(envoy)
+        {
+            return redirector;
+        }
+        match found {
+            Ok(found) if found.is_unredirected => Redirector::Nobody(match found.method {
+                Method::SoOriginalDst => Evidence::NotRewritten,
+                _ => Evidence::Listener,
+            }),
+            Ok(found) if self.is_listener(envoy, found) => Redirector::Nobody(Evidence::Listener),
+            _ => Redirector::Rules,
+        }
+    }
+
+    /// The same by the marks of the socket, if the options name any that tell. A socket whose mark the
+    /// kernel does not say carries neither the one that redirected it, nor another than Envoy's own.
+    #[cold]
+    fn redirector_by_marks(&self, envoy: &impl EnvoyListenerFilter) -> Option<Redirector> {
+        let found = recover::mark(envoy)?;
+        if let Some(wanted) = self.config.own_mark
+            && found.is_none_or(|mark| wanted.is_in(mark))
+        {
+            return Some(Redirector::Envoy(MarkFound { wanted, found }));
+        }
+        let wanted = self.config.redirect_mark?;
+        Some(match found {
+            Some(mark) if wanted.is_in(mark) => Redirector::Rules,
+            _ => Redirector::Nobody(Evidence::Unmarked(MarkFound { wanted, found })),
+        })
+    }
+
+    /// Whether a destination is one of Envoy's own listeners. No accepted socket tells the ports that
+    /// listeners are bound to, so that the options do. What the kernel rewrote is looked at only where
+    /// an option makes a difference of it.
+    #[inline(always)]
+    fn is_listener(&self, envoy: &impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
+        (self.recovery.asks_who_redirected || found.method != Method::SoOriginalDst)
+            && self.config.listener_ports.contains(&found.address.port())
+            && recover::is_own_address(envoy, found.address)
     }
 
     /// What a connection is, and what the options say about it.
@@ -106,20 +158,24 @@ impl Filter {
     fn judge(
         &self,
         found: &Result<OriginalDst, Unrecovered>,
-        is_unredirected: bool,
+        redirector: Redirector,
     ) -> (Verdict, Action) {
+        let unredirected = match redirector {
+            Redirector::Envoy(_) => return (Verdict::Looped, Action::Close),
+            Redirector::Nobody(_) => Some(self.config.unredirected_connections),
+            Redirector::Rules => None,
+        };
+        match unredirected {
+            None | Some(UnredirectedConnections::Restore) => {}
+            Some(UnredirectedConnections::Ignore) => return (Verdict::Unredirected, Action::Leave),
+            Some(UnredirectedConnections::Close) => return (Verdict::Unredirected, Action::Close),
+        }
         let found = match found {
             Ok(found) => found,
+            Err(_) if unredirected.is_some() => return (Verdict::Unredirected, self.unrecovered()),
             Err(Unrecovered::Invalid(_)) => return (Verdict::Invalid, self.unrecovered()),
             Err(_) => return (Verdict::Unavailable, self.unrecovered()),
         };
-        if is_unredirected {
-            match self.config.unredirected_connections {
-                UnredirectedConnections::Restore => {}
-                UnredirectedConnections::Ignore => return (Verdict::Unredirected, Action::Leave),
-                UnredirectedConnections::Close => return (Verdict::Unredirected, Action::Close),
-            }
-        }
         match &self.config.destinations {
             Some(rules) if !rules.allow(found.address.into()) => {
                 let action = match rules.on_denied {
@@ -129,7 +185,7 @@ impl Filter {
                 };
                 (Verdict::Denied, action)
             }
-            _ if is_unredirected => (Verdict::Unredirected, Action::Restore),
+            _ if unredirected.is_some() => (Verdict::Unredirected, Action::Restore),
             _ => (Verdict::Restored(found.method), Action::Restore),
         }
     }
@@ -148,12 +204,12 @@ impl Filter {
         &self,
         envoy: &mut impl EnvoyListenerFilter,
         address: Address,
-        is_unredirected: bool,
+        redirector: Redirector,
     ) -> bool {
         // Envoy would hand a connection that was handed over once to the same listener, again and
         // again, until its stack ends.
         let hand_off = match self.config.hand_off {
-            Some(true) if envoy.is_local_address_restored() || is_unredirected => None,
+            Some(true) if envoy.is_local_address_restored() || redirector.is_nobody() => None,
             hand_off => hand_off,
         };
         let is_restored = address
@@ -183,9 +239,10 @@ impl Filter {
 }
 
 /// What a connection says about redirection.
-fn sign(found: &Result<OriginalDst, Unrecovered>, is_unredirected: bool) -> Sign {
+fn sign(found: &Result<OriginalDst, Unrecovered>, redirector: Redirector) -> Sign {
     match found {
-        Ok(found) if is_unredirected || found.method.is_internal() => Sign::Nothing,
+        _ if redirector != Redirector::Rules => Sign::Nothing,
+        Ok(found) if found.method.is_internal() => Sign::Nothing,
         Ok(_) => Sign::Hit,
         Err(Unrecovered::Kernel(_)) => Sign::Miss,
         Err(_) => Sign::Nothing,

@@ -2,9 +2,14 @@
 
 mod internal;
 mod kernel;
+#[cfg_attr(windows, path = "recover/route/windows.rs")]
+#[allow(unsafe_code)]
+mod route;
 #[cfg_attr(windows, path = "recover/windows.rs")]
 #[allow(unsafe_code)]
 mod socket;
+
+use std::fs;
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
@@ -13,7 +18,7 @@ use serde::Deserialize;
 use crate::address::Address;
 
 pub use internal::{Source, source};
-pub use kernel::{Failure, Recovery, is_own_address};
+pub use kernel::{Failure, Recovery};
 
 use kernel::KernelSocket;
 
@@ -48,9 +53,8 @@ pub struct OriginalDst {
     pub method: Method,
     /// The address.
     pub address: Address,
-    /// Whether it is the listener's own: somebody connected to the listener, and nobody redirected
-    /// the connection.
-    pub is_listener: bool,
+    /// Whether the kernel's own answer tells that nobody redirected the connection.
+    pub is_unredirected: bool,
 }
 
 /// Why there is no destination.
@@ -125,4 +129,25 @@ pub fn original_dst(
         AddressType::EnvoyInternal => internal::original_dst(envoy),
         _ => Err(Unrecovered::NotIp),
     }
+}
+
+/// The mark of a connection's socket: the packets that opened it had it, where the kernel's
+/// `tcp_fwmark_accept` is on. `None` if it is no kernel socket; inside, if the kernel does not say.
+#[cold]
+pub fn mark(envoy: &impl EnvoyListenerFilter) -> Option<Option<u32>> {
+    Some(socket::mark(envoy.get_socket_fd()?))
+}
+
+/// Whether accepted sockets carry the marks of the packets that opened them, in Envoy's own network
+/// namespace: the sysctl `net.ipv4.tcp_fwmark_accept` (the kernel's `ip-sysctl` document), which serves
+/// IPv6, too. `None` if it cannot be read.
+pub fn accepts_marks() -> Option<bool> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_fwmark_accept").ok()?;
+    Some(text.trim() != "0")
+}
+
+/// Whether an address is this host's own, in the network namespace of the connection's socket, or else
+/// in Envoy's. Where nobody can tell it is.
+pub fn is_own_address(envoy: &impl EnvoyListenerFilter, address: Address) -> bool {
+    route::is_own_address(envoy.get_socket_fd(), address)
 }

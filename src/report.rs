@@ -4,6 +4,8 @@
 mod metadata;
 mod wording;
 
+use std::sync::Once;
+
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_log_level as Level;
 use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, envoy_log_debug, envoy_log_info, envoy_log_warn, log,
@@ -11,7 +13,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 
 use crate::recover::{OriginalDst, Unrecovered};
 use crate::throttle::Throttle;
-use crate::verdict::{Action, Verdict};
+use crate::verdict::{Action, Redirector, Verdict};
 use wording::{Found, Outcome};
 
 pub use wording::Client;
@@ -20,10 +22,24 @@ pub use wording::Client;
 pub struct Report {
     publish_metadata: bool,
     unredirected: Throttle,
+    restored_to_listener: Once,
+    looped: Throttle,
     denied: Throttle,
     unavailable: Throttle,
     invalid: Throttle,
     invalid_source: Throttle,
+}
+
+/// A connection that was dealt with.
+pub struct Case<'a> {
+    /// What was found of its destination.
+    pub found: &'a Result<OriginalDst, Unrecovered>,
+    /// Who sent it here.
+    pub redirector: Redirector,
+    /// What it is.
+    pub verdict: Verdict,
+    /// What became of it.
+    pub action: Action,
 }
 
 impl Report {
@@ -32,6 +48,8 @@ impl Report {
         Self {
             publish_metadata,
             unredirected: Throttle::new(),
+            restored_to_listener: Once::new(),
+            looped: Throttle::new(),
             denied: Throttle::new(),
             unavailable: Throttle::new(),
             invalid: Throttle::new(),
@@ -41,37 +59,28 @@ impl Report {
 
     /// A connection was dealt with.
     #[inline(always)]
-    pub fn connection(
-        &self,
-        envoy: &mut impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-        verdict: Verdict,
-        action: Action,
-    ) {
+    pub fn connection(&self, envoy: &mut impl EnvoyListenerFilter, case: &Case) {
         if log::enabled(Level::Debug) {
-            debug(envoy, found, verdict, action);
+            debug(envoy, case);
         }
         if self.publish_metadata {
-            metadata::publish(envoy, found, verdict);
+            metadata::publish(envoy, case);
         }
-        if !matches!(verdict, Verdict::Restored(_)) {
-            self.exception(envoy, found, verdict, action);
+        if !matches!(case.verdict, Verdict::Restored(_)) {
+            self.exception(envoy, case);
         }
     }
 
     /// The line about a connection that was not simply restored.
     #[cold]
-    fn exception(
-        &self,
-        envoy: &impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-        verdict: Verdict,
-        action: Action,
-    ) {
-        let lines = match verdict {
+    fn exception(&self, envoy: &impl EnvoyListenerFilter, case: &Case) {
+        let lines = match case.verdict {
             Verdict::Restored(_) => return,
-            Verdict::Unredirected if action == Action::Restore => return,
+            Verdict::Unredirected if case.action == Action::Restore => {
+                return self.restored_to_listener(envoy, case);
+            }
             Verdict::Unredirected => &self.unredirected,
+            Verdict::Looped => &self.looped,
             Verdict::Denied => &self.denied,
             Verdict::Unavailable => &self.unavailable,
             Verdict::Invalid => &self.invalid,
@@ -79,13 +88,26 @@ impl Report {
         let Some(hidden) = lines.admit() else {
             return;
         };
-        let (client, found, outcome) = (Client(envoy), Found(found), Outcome(verdict, action));
+        let (client, found, outcome) = (Client(envoy), Found(case.found), Outcome(case));
         // Without a destination is how probes of the port look: nothing to be alarmed about.
-        if verdict == Verdict::Unavailable {
+        if case.verdict == Verdict::Unavailable {
             envoy_log_info!("original_dst: {client}: {found}: {outcome}{hidden}");
         } else {
             envoy_log_warn!("original_dst: {client}: {found}: {outcome}{hidden}");
         }
+    }
+
+    /// A connection to the listener itself was restored to where it is. What comes of that may be many
+    /// connections, so that the first one says it, and no other.
+    fn restored_to_listener(&self, envoy: &impl EnvoyListenerFilter, case: &Case) {
+        self.restored_to_listener.call_once(|| {
+            let (client, found, outcome) = (Client(envoy), Found(case.found), Outcome(case));
+            envoy_log_warn!(
+                "original_dst: {client}: {found}: {outcome}: an ORIGINAL_DST cluster now connects Envoy \
+                 to itself, over and over; unredirected_connections: CLOSE refuses such connections \
+                 (this line is not repeated)"
+            );
+        });
     }
 
     /// A source address could not be restored.
@@ -101,16 +123,11 @@ impl Report {
 
 /// The line that each connection gets.
 #[cold]
-fn debug(
-    envoy: &impl EnvoyListenerFilter,
-    found: &Result<OriginalDst, Unrecovered>,
-    verdict: Verdict,
-    action: Action,
-) {
+fn debug(envoy: &impl EnvoyListenerFilter, case: &Case) {
     envoy_log_debug!(
         "original_dst: {}: {}: {}",
         Client(envoy),
-        Found(found),
-        Outcome(verdict, action)
+        Found(case.found),
+        Outcome(case)
     );
 }

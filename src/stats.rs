@@ -13,6 +13,7 @@ pub struct Stats {
     restored: [EnvoyCounterId; 4],
     source_restored: EnvoyCounterId,
     unredirected: EnvoyCounterId,
+    looped: EnvoyCounterId,
     unavailable: EnvoyCounterId,
     denied: EnvoyCounterId,
     invalid_address: EnvoyCounterId,
@@ -44,6 +45,7 @@ impl Stats {
             ],
             source_restored: counter("source_restored")?,
             unredirected: counter("unredirected")?,
+            looped: counter("looped")?,
             unavailable: counter("unavailable")?,
             denied: counter("denied")?,
             invalid_address: counter("invalid_address")?,
@@ -57,6 +59,7 @@ impl Stats {
         let counter = match verdict {
             Verdict::Restored(method) => self.restored[method as usize],
             Verdict::Unredirected => self.unredirected,
+            Verdict::Looped => self.looped,
             Verdict::Denied => self.denied,
             Verdict::Unavailable => self.unavailable,
             Verdict::Invalid => self.invalid_address,

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::Config;
-use crate::option::{List, PortNumber};
+use crate::option::{List, Mark, PortNumber};
 
 const PATH: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -46,6 +46,23 @@ impl JsonSchema for PortNumber {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": 1, "maximum": 65535 })
+    }
+}
+
+impl JsonSchema for Mark {
+    fn schema_name() -> Cow<'static, str> {
+        "Mark".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let number = "(0x[0-9A-Fa-f]{1,8}|[0-9]{1,10})";
+        json_schema!({
+            "description": "A mark, and a mask if not all of its 32 bits count. It is not 0.",
+            "anyOf": [
+                { "type": "string", "pattern": format!("^{number}(/{number})?$") },
+                { "type": "integer", "minimum": 1, "maximum": u32::MAX },
+            ],
+        })
     }
 }
 

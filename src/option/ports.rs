@@ -11,8 +11,8 @@ use super::list::{Entry, List};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortNumber(u16);
 
-/// The ports that Envoy's own transparent listeners are bound to.
-#[derive(Debug, Default, Deserialize)]
+/// The ports that Envoy's own listeners are bound to.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "List<PortNumber>")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ListenerPorts(

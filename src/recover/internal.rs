@@ -38,7 +38,7 @@ pub fn original_dst(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unr
     Ok(OriginalDst {
         method,
         address,
-        is_listener: false,
+        is_unredirected: false,
     })
 }
 

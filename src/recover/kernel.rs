@@ -1,18 +1,20 @@
 //! The destination of a connection that the kernel redirected.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
-use super::{Method, NoAddress, OriginalDst, RecoveryMethod, Unrecovered, socket};
+use super::{Method, NoAddress, OriginalDst, RecoveryMethod, Unrecovered, route, socket};
 use crate::address::{Address, Family};
-use crate::option::List;
+use crate::option::{List, ListenerPorts};
 
 /// How the destinations of kernel sockets are recovered.
 pub struct Recovery {
     /// The methods, in their order.
     pub methods: List<RecoveryMethod>,
+    /// The ports that Envoy's own listeners are bound to.
+    pub listener_ports: ListenerPorts,
     /// Whether more than a counter depends on who redirected a connection.
     pub asks_who_redirected: bool,
 }
@@ -44,7 +46,9 @@ impl<'a> KernelSocket<'a> {
         Self { fd, local, family }
     }
 
-    /// Asks the kernel in the order of the methods.
+    /// Asks the kernel in the order of the methods. An answer that cannot be the destination is passed
+    /// over for that of the next method; the first of them is what is left where no method has a
+    /// better one.
     ///
     /// # Errors
     /// Why there is no destination.
@@ -54,33 +58,34 @@ impl<'a> KernelSocket<'a> {
         envoy: &impl EnvoyListenerFilter,
         recovery: &Recovery,
     ) -> Result<OriginalDst, Unrecovered> {
-        let mut original_dst_errno = None;
+        let (mut passed_over, mut original_dst_errno) = (None, None);
         for method in &*recovery.methods {
-            match method {
+            let found = match method {
                 RecoveryMethod::SoOriginalDst => match socket::original_dst(self.fd, self.family) {
-                    Ok(address) if self.arrived_at(envoy, recovery, address) => {
-                        return Ok(self.not_rewritten(address));
-                    }
-                    Ok(address) => {
-                        return Ok(OriginalDst {
-                            method: Method::SoOriginalDst,
-                            address,
-                            is_listener: false,
-                        });
-                    }
+                    Ok(address) => self.by_original_dst(envoy, recovery, address),
                     Err(NoAddress::Malformed) => {
                         return Err(Unrecovered::Invalid(Method::SoOriginalDst));
                     }
-                    Err(NoAddress::Errno(errno)) => original_dst_errno = Some(errno),
+                    Err(NoAddress::Errno(errno)) => {
+                        original_dst_errno = Some(errno);
+                        continue;
+                    }
                 },
                 RecoveryMethod::Transparent if self.is_transparent() => {
-                    return match socket::own_address(self.fd) {
-                        Ok(address) => Ok(own(address)),
-                        Err(_) => Err(Unrecovered::Invalid(Method::Transparent)),
-                    };
+                    match socket::own_address(self.fd) {
+                        Ok(address) => self.by_transparent(recovery, address),
+                        Err(_) => return Err(Unrecovered::Invalid(Method::Transparent)),
+                    }
                 }
-                RecoveryMethod::Transparent => {}
+                RecoveryMethod::Transparent => continue,
+            };
+            if !found.is_unredirected {
+                return Ok(found);
             }
+            passed_over.get_or_insert(found);
+        }
+        if let Some(found) = passed_over {
+            return Ok(found);
         }
         // A pipe, to which an earlier filter gave a local address.
         if envoy.get_address_type() != AddressType::Ip {
@@ -90,6 +95,41 @@ impl<'a> KernelSocket<'a> {
             original_dst_errno,
             is_transparent: self.is_transparent(),
         }))
+    }
+
+    /// What `SO_ORIGINAL_DST` says: where the connection was going before the kernel rewrote it. It says
+    /// nothing new where the connection arrived at that very address: TPROXY sent it there, or the client
+    /// connected to the listener. And it is about the answers, not the connection, where it names the
+    /// client: connection tracking then saw only the answers (NOTRACK in one direction).
+    #[inline(always)]
+    fn by_original_dst(
+        self,
+        envoy: &impl EnvoyListenerFilter,
+        recovery: &Recovery,
+        address: Address,
+    ) -> OriginalDst {
+        let is_arrival = self.arrived_at(envoy, recovery, address);
+        if is_arrival && self.is_transparent() {
+            return self.by_transparent(recovery, address);
+        }
+        let is_client =
+            || recovery.asks_who_redirected && socket::peer_address(self.fd) == Ok(address);
+        OriginalDst {
+            method: Method::SoOriginalDst,
+            address,
+            is_unredirected: is_arrival || is_client(),
+        }
+    }
+
+    /// What a transparent socket says by its own address: TPROXY sent the connection there, unless it is
+    /// where a listener of this host is.
+    fn by_transparent(self, recovery: &Recovery, address: Address) -> OriginalDst {
+        OriginalDst {
+            method: Method::Transparent,
+            address,
+            is_unredirected: recovery.listener_ports.contains(&address.port())
+                && route::is_own_address(Some(self.fd), address),
+        }
     }
 
     /// Whether the connection arrived at this address.
@@ -114,47 +154,8 @@ impl<'a> KernelSocket<'a> {
         is_at(self.local, address)
     }
 
-    /// Connection tracking remembers the address that the connection arrived at: TPROXY sent it
-    /// there, or the client connected to the listener.
-    fn not_rewritten(self, address: Address) -> OriginalDst {
-        if self.is_transparent() {
-            return own(address);
-        }
-        OriginalDst {
-            method: Method::SoOriginalDst,
-            address,
-            is_listener: true,
-        }
-    }
-
     fn is_transparent(self) -> bool {
         socket::is_transparent(self.fd, self.family)
-    }
-}
-
-/// Whether an address is one of this host's own. A datagram socket that is connected to such an
-/// address gets it as its source as well; nothing is sent. Without a socket nobody can tell: the
-/// loop guard, which asks, then holds.
-pub fn is_own_address(address: Address) -> bool {
-    let any = match address.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let Ok(socket) = UdpSocket::bind((any, 0)) else {
-        return true;
-    };
-    let source = socket
-        .connect(SocketAddr::from(address))
-        .and_then(|()| socket.local_addr());
-    source.is_ok_and(|source| source.ip() == address.ip())
-}
-
-/// The own address of a transparent socket.
-fn own(address: Address) -> OriginalDst {
-    OriginalDst {
-        method: Method::Transparent,
-        address,
-        is_listener: false,
     }
 }
 

@@ -56,6 +56,16 @@ pub fn own_address(_fd: i32) -> Result<Address, NoAddress> {
     Err(NoAddress::Malformed)
 }
 
+/// Only a guard asks for it, which has to know it from the destination.
+pub fn peer_address(_fd: i32) -> Result<Address, NoAddress> {
+    Err(NoAddress::Malformed)
+}
+
+/// Windows has no marks.
+pub fn mark(_fd: i32) -> Option<u32> {
+    None
+}
+
 /// Scopes are numbers here.
 pub fn interface_index(_name: &str) -> Option<u32> {
     None

@@ -2,18 +2,14 @@
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
+use super::Case;
 use super::wording::Endpoint;
-use crate::recover::{OriginalDst, Unrecovered};
-use crate::verdict::Verdict;
 
 const NAMESPACE: &str = "original_dst";
 
 /// Publishes what was found. A key is left out where there is nothing to say.
-pub fn publish(
-    envoy: &mut impl EnvoyListenerFilter,
-    found: &Result<OriginalDst, Unrecovered>,
-    verdict: Verdict,
-) {
+pub fn publish(envoy: &mut impl EnvoyListenerFilter, case: &Case) {
+    let Case { found, verdict, .. } = case;
     let method = match found {
         Ok(found) => found.method.name(),
         Err(_) => "NONE",

@@ -5,8 +5,9 @@ use std::io;
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
+use super::Case;
 use crate::recover::{Failure, OriginalDst, Unrecovered};
-use crate::verdict::{Action, Verdict};
+use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
 
 /// `IP:port` of an address that Envoy lends.
 pub struct Endpoint<'a>(pub (&'a [u8], u16));
@@ -18,7 +19,7 @@ pub struct Client<'a, E>(pub &'a E);
 pub struct Found<'a>(pub &'a Result<OriginalDst, Unrecovered>);
 
 /// What the connection is, and what becomes of it.
-pub struct Outcome(pub Verdict, pub Action);
+pub struct Outcome<'a>(pub &'a Case<'a>);
 
 impl Display for Endpoint<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -109,20 +110,55 @@ impl Display for Failure {
     }
 }
 
-impl Display for Outcome {
+impl Display for Outcome<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self(verdict, action) = self;
-        f.write_str(match verdict {
+        match self.0.verdict {
             Verdict::Restored(_) => return f.write_str("restored"),
-            Verdict::Unredirected => "nobody redirected it, it is for the listener itself",
-            Verdict::Denied => "denied by the rules in destinations",
-            Verdict::Unavailable => "not redirected",
-            Verdict::Invalid => "not an address that this Envoy takes",
-        })?;
-        f.write_str(match action {
+            Verdict::Unredirected | Verdict::Looped => self.0.redirector.fmt(f)?,
+            Verdict::Denied => f.write_str("denied by the rules in destinations")?,
+            Verdict::Unavailable => f.write_str("not redirected")?,
+            Verdict::Invalid => f.write_str("not an address that this Envoy takes")?,
+        }
+        f.write_str(match self.0.action {
             Action::Restore => ", restored all the same",
             Action::Leave => ", left as it came",
             Action::Close => ", closed",
         })
+    }
+}
+
+impl Display for Redirector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules => f.write_str("redirected"),
+            Self::Nobody(Evidence::NotRewritten) => {
+                f.write_str("nobody redirected it, it is for the listener itself")
+            }
+            Self::Nobody(Evidence::Listener) => f.write_str(
+                "it is for a listener of this Envoy (an address of this host, a port of \
+                 listener_ports)",
+            ),
+            Self::Nobody(Evidence::Unmarked(mark)) => {
+                write!(
+                    f,
+                    "nobody redirected it: {mark} redirect_mark {}",
+                    mark.wanted
+                )
+            }
+            Self::Envoy(mark) => write!(
+                f,
+                "Envoy's own connection, redirected once more: {mark} own_mark {}",
+                mark.wanted
+            ),
+        }
+    }
+}
+
+impl Display for MarkFound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.found {
+            Some(mark) => write!(f, "its mark is {mark:#x},"),
+            None => f.write_str("the kernel does not tell its mark,"),
+        }
     }
 }

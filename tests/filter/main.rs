@@ -6,6 +6,7 @@
 mod internal;
 mod kernel;
 mod options;
+mod redirector;
 mod told;
 
 use std::net::SocketAddr;

@@ -105,12 +105,6 @@ fn listener_ports_of_a_transparent_listener() {
     let options = r#"{ "listener_ports": [15001], "unredirected_connections": "CLOSE" }"#;
     let mut connection = over(transparent("127.0.0.1:15001"), "127.0.0.1:15001");
     assert_eq!(accept(options, &mut connection), closed("unredirected"));
-    // A destination that REDIRECT hid is not the listener, whatever its port.
-    let mut connection = over(redirected("127.0.0.1:15001"), AT);
-    assert_eq!(
-        accept(options, &mut connection),
-        restored("restored_redirect", "127.0.0.1:15001")
-    );
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! The kernel's answers about a socket. This crate's getsockopt(2) and getsockname(2) take the
-//! place of the C library's: the socket of the connection that is being accepted is answered for
-//! here, all others by the real kernel.
+//! The kernel's answers about a socket. This crate's getsockopt(2), getsockname(2) and getpeername(2)
+//! take the place of the C library's: the socket of the connection that is being accepted is answered
+//! for here, all others by the real kernel. What the kernel answers about routes can be programmed too:
+//! recv(2).
 
 use std::ffi::{c_int, c_void};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 
 use libc::socklen_t;
 
@@ -19,6 +21,11 @@ pub enum Question {
     Option(c_int, c_int),
     /// getsockname(2).
     Name,
+    /// getpeername(2).
+    Peer,
+    /// recv(2) on any socket, while the connection is being accepted: what rtnetlink(7) answers. If
+    /// nothing is programmed, the real kernel answers.
+    Route,
 }
 
 /// The bytes of an answer, or an error (errno(3)).
@@ -26,6 +33,7 @@ pub type Answer = Result<Vec<u8>, c_int>;
 
 /// A socket that is only answers, and the questions that came. What has no answer is
 /// `ENOPROTOOPT`.
+#[derive(Clone)]
 pub struct Socket {
     answers: Vec<(Question, Answer)>,
     asked: Vec<Question>,
@@ -40,10 +48,14 @@ impl Question {
     pub const TRANSPARENT: Self = Self::Option(libc::SOL_IP, libc::IP_TRANSPARENT);
     /// `IPV6_TRANSPARENT`.
     pub const IPV6_TRANSPARENT: Self = Self::Option(libc::SOL_IPV6, libc::IPV6_TRANSPARENT);
+    /// `SO_MARK`.
+    pub const MARK: Self = Self::Option(libc::SOL_SOCKET, libc::SO_MARK);
+    /// `SO_NETNS_COOKIE`.
+    pub const NAMESPACE: Self = Self::Option(libc::SOL_SOCKET, libc::SO_NETNS_COOKIE);
 }
 
 impl Socket {
-    /// A socket that connection tracking knows nothing of.
+    /// An unmarked socket of this process's network namespace, that connection tracking knows nothing of.
     pub fn untracked() -> Self {
         Self {
             answers: Vec::new(),
@@ -54,6 +66,8 @@ impl Socket {
         .with(Question::IPV6_ORIGINAL_DST, Err(libc::ENOENT))
         .with(Question::TRANSPARENT, Ok(vec![0; 4]))
         .with(Question::IPV6_TRANSPARENT, Ok(vec![0; 4]))
+        .with(Question::MARK, Ok(vec![0; 4]))
+        .with(Question::NAMESPACE, own_namespace())
     }
 
     /// A socket that REDIRECT or DNAT led away from `destination`.
@@ -93,11 +107,37 @@ impl Socket {
 
     fn answer(&mut self, question: Question) -> Result<&[u8], c_int> {
         self.asked.push(question);
-        match self.answers.iter().find(|(known, _)| *known == question) {
-            Some((_, Ok(bytes))) => Ok(bytes),
-            Some((_, Err(errno))) => Err(*errno),
-            None => Err(libc::ENOPROTOOPT),
-        }
+        self.programmed(question).unwrap_or(Err(libc::ENOPROTOOPT))
+    }
+
+    fn programmed(&self, question: Question) -> Option<Result<&[u8], c_int>> {
+        let (_, answer) = self.answers.iter().find(|(known, _)| *known == question)?;
+        Some(match answer {
+            Ok(bytes) => Ok(bytes),
+            Err(errno) => Err(*errno),
+        })
+    }
+}
+
+/// What the real kernel answers about the namespace of a socket of this process.
+fn own_namespace() -> Answer {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+    let mut cookie = [0_u8; 8];
+    let mut length = cookie.len() as socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_getsockopt,
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            cookie.as_mut_ptr(),
+            &mut length,
+        )
+    };
+    match result {
+        0 => Ok(cookie.into()),
+        _ => Err(libc::ENOPROTOOPT),
     }
 }
 
@@ -147,7 +187,7 @@ unsafe fn answer(
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.cast(), fits);
             let told = match question {
                 Question::Option(..) => fits,
-                Question::Name => bytes.len(),
+                Question::Name | Question::Peer | Question::Route => bytes.len(),
             };
             *length = told as socklen_t;
         }
@@ -193,4 +233,47 @@ unsafe extern "C" fn getsockname(fd: c_int, name: *mut c_void, length: *mut sock
     }
     // SAFETY: passed on as it came.
     unsafe { libc::syscall(libc::SYS_getsockname, fd, name, length) as c_int }
+}
+
+/// # Safety
+/// As the C library's.
+// SAFETY: the signature is that of the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getpeername(fd: c_int, name: *mut c_void, length: *mut socklen_t) -> c_int {
+    if fd >= FIRST_FD {
+        // SAFETY: the caller vouches for the pointers.
+        return unsafe { answer(fd, Question::Peer, name, length) };
+    }
+    // SAFETY: passed on as it came.
+    unsafe { libc::syscall(libc::SYS_getpeername, fd, name, length) as c_int }
+}
+
+/// # Safety
+/// As the C library's.
+// SAFETY: the signature is that of the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn recv(fd: c_int, room: *mut c_void, length: usize, flags: c_int) -> isize {
+    let programmed = with_accepting(|filter| {
+        let (_, socket) = filter.connection.socket()?;
+        let answer = socket.programmed(Question::Route)?;
+        Some(answer.map(|bytes| {
+            let fits = bytes.len().min(length);
+            // SAFETY: the caller vouches for the room.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.cast(), fits) };
+            fits
+        }))
+    });
+    match programmed.flatten() {
+        Some(Ok(fits)) => fits as isize,
+        Some(Err(errno)) => {
+            // SAFETY: the C library's place for this thread's errno.
+            unsafe { *libc::__errno_location() = errno };
+            -1
+        }
+        // SAFETY: passed on as it came.
+        None => unsafe {
+            let nobody = std::ptr::null_mut::<c_void>();
+            libc::syscall(libc::SYS_recvfrom, fd, room, length, flags, nobody, nobody) as isize
+        },
+    }
 }

@@ -20,6 +20,7 @@ pub mod kernel;
 mod listener;
 pub mod log;
 mod metrics;
+pub mod sysctl;
 
 pub use connection::{Address, Connection, Lending};
 pub use envoy_proxy_dynamic_modules_rust_sdk::abi::{

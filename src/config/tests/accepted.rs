@@ -18,6 +18,7 @@ fn same_as_default(config: &Config) {
         UnredirectedConnections::Restore
     );
     assert!((0..=u16::MAX).all(|port| !config.listener_ports.contains(&port)));
+    assert_eq!((config.redirect_mark, config.own_mark), (None, None));
     assert_eq!(
         config.unrecovered_connections,
         UnrecoveredConnections::Continue
@@ -102,6 +103,26 @@ fn listener_ports() {
 }
 
 #[test]
+fn marks() {
+    for (text, shown) in [
+        (r#""0x1""#, "0x1"),
+        (r#""0x1/0xff""#, "0x1/0xff"),
+        (r#""1337""#, "0x539"),
+        ("1337", "0x539"),
+        ("1337.0", "0x539"),
+        ("4294967295", "0xffffffff"),
+    ] {
+        for config in both(&format!(
+            r#"{{"redirect_mark": {text}, "own_mark": {text}}}"#
+        )) {
+            for mark in [config.redirect_mark, config.own_mark] {
+                assert_eq!(mark.map(|mark| mark.to_string()).as_deref(), Some(shown));
+            }
+        }
+    }
+}
+
+#[test]
 fn flags_and_names() {
     for value in [true, false] {
         for config in both(&format!(
@@ -126,6 +147,8 @@ fn every_option_at_once() {
             "recovery_methods": ["TRANSPARENT"],
             "unredirected_connections": "CLOSE",
             "listener_ports": [15001],
+            "redirect_mark": "0x1/0xff",
+            "own_mark": "0x539",
             "unrecovered_connections": "CLOSE",
             "destinations": {
                 "allow": [

@@ -6,11 +6,13 @@ use super::*;
 const REFUSED: &str = include_str!("refused.txt");
 
 /// What no JSON Schema can say.
-const BEYOND_THE_SCHEMA: [&str; 4] = [
+const BEYOND_THE_SCHEMA: [&str; 6] = [
     "repeats entry",
     "host bits are set",
     "range is upside down",
     "is there more than once",
+    "a mark that is not 0",
+    "mask leaves out bits",
 ];
 
 fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
