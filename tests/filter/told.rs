@@ -78,6 +78,7 @@ fn metrics_have_their_prefix() {
             "restored_filter_state",
             "source_restored",
             "unredirected",
+            "looped",
             "unavailable",
             "denied",
             "invalid_address",

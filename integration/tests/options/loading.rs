@@ -112,7 +112,7 @@ fn refused() {
         (
             yaml("unredirected: CLOSE"),
             "filter_config: unredirected: \"CLOSE\": unknown field: accepted are \
-             recovery_methods, unredirected_connections, listener_ports, \
+             recovery_methods, unredirected_connections, listener_ports, redirect_mark, own_mark, \
              unrecovered_connections, destinations, hand_off, publish_metadata, stat_prefix",
         ),
         (

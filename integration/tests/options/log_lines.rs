@@ -153,8 +153,8 @@ const ROWS: [Row; 14] = [
         TproxyUntracked,
         OWN,
         "warning",
-        "destination 10.1.0.1:LISTENER by TRANSPARENT: nobody redirected it, it is for the \
-         listener itself, closed",
+        "destination 10.1.0.1:LISTENER by TRANSPARENT: it is for a listener of this Envoy (an \
+         address of this host, a port of listener_ports), closed",
     ),
     (
         "destinations: { deny: [private] }",

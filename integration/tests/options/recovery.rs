@@ -36,7 +36,7 @@ fn recovery_methods() {
         (socket_first, Redirect, V4, REDIRECTED, Restored),
         (socket_first, Tproxy, V4, TRANSPARENT, Restored),
         (socket_first, TproxyUntracked, V6, TRANSPARENT, Restored),
-        // Both have an answer: the first counts. The socket's is the listener.
+        // Both have an answer. The socket's is the listener, and is passed over.
         (
             kernel_first,
             RedirectToTransparent,
@@ -55,15 +55,15 @@ fn recovery_methods() {
             socket_first,
             RedirectToTransparent,
             V4,
-            "UNREDIRECTED by TRANSPARENT",
-            Closed,
+            REDIRECTED,
+            Restored,
         ),
         (
             socket_first,
             RedirectToTransparent,
             V6,
-            "UNREDIRECTED by TRANSPARENT",
-            Closed,
+            REDIRECTED,
+            Restored,
         ),
         // None said: the kernel first.
         ("{}", Redirect, V4, REDIRECTED, Restored),

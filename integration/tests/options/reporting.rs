@@ -9,10 +9,11 @@ use lab::{Lab, Listener, To, Upstream, Version, bootstrap};
 
 use crate::{LISTENER, PORT, namespace, options, start};
 
-const COUNTERS: [&str; 10] = [
+const COUNTERS: [&str; 11] = [
     "denied",
     "error",
     "invalid_address",
+    "looped",
     "restored_filter_state",
     "restored_metadata",
     "restored_redirect",
