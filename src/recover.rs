@@ -114,7 +114,7 @@ pub fn is_internal(found: &Result<OriginalDst, Unrecovered>) -> bool {
 /// Why there is none.
 #[inline(always)]
 pub fn original_dst(
-    envoy: &impl EnvoyListenerFilter,
+    envoy: &mut impl EnvoyListenerFilter,
     recovery: &Recovery,
 ) -> Result<OriginalDst, Unrecovered> {
     #[cfg(windows)]

@@ -175,7 +175,8 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         if !found {
             return None;
         }
-        // SAFETY: the value lives until metadata is set, which takes `&mut self`, or the hook ends.
+        // SAFETY: the value is the metadata's own. It lives until metadata is set, which takes
+        // `&mut self`.
         unsafe { borrow(value) }
     }
 
@@ -191,7 +192,7 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         }
     }
 
-    fn get_filter_state(&self, key: &str) -> Option<&[u8]> {
+    fn get_filter_state(&mut self, key: &str) -> Option<&[u8]> {
         let get = Host::get()
             .get_filter_state_typed
             .unwrap_or(abi::envoy_dynamic_module_callback_listener_filter_get_filter_state);
@@ -200,8 +201,9 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         if !unsafe { get(self.0, lend(key), &mut value) } {
             return None;
         }
-        // SAFETY: the value is the state object's own, which only a set replaces, or Envoy's copy,
-        // which lives as long as the hook.
+        // SAFETY: the value is the state object's own, which no call of this trait replaces, or a
+        // copy in the filter's one place for it, which lives until the next look-up. That takes
+        // `&mut self`.
         unsafe { borrow(value) }
     }
 

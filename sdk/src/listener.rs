@@ -68,7 +68,7 @@ pub trait EnvoyListenerFilterConfig {
 /// What Envoy offers for an accepted connection.
 ///
 /// An address is an IP as text, without brackets, and a port. A text that Envoy lends lives until
-/// the next call that changes something.
+/// the next call that takes `&mut self`: it may change what was lent.
 pub trait EnvoyListenerFilter {
     /// The kind of the accepted socket. It stays when the local address is restored.
     fn get_address_type(&self) -> AddressType;
@@ -114,7 +114,28 @@ pub trait EnvoyListenerFilter {
 
     /// An object of the connection's filter state as text: any kind in Envoy 1.40, and a string
     /// object in all versions.
-    fn get_filter_state(&self, key: &str) -> Option<&[u8]>;
+    ///
+    /// Envoy may write the text to a place that the next look-up writes to as well, so that only
+    /// one can be held:
+    ///
+    /// ```
+    /// # use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
+    /// fn both_are_there(envoy: &mut impl EnvoyListenerFilter) -> bool {
+    ///     let first = envoy.get_filter_state("first").is_some();
+    ///     let second = envoy.get_filter_state("second").is_some();
+    ///     first && second
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0499
+    /// # use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
+    /// fn both_are_equal(envoy: &mut impl EnvoyListenerFilter) -> bool {
+    ///     let first = envoy.get_filter_state("first");
+    ///     let second = envoy.get_filter_state("second");
+    ///     first == second
+    /// }
+    /// ```
+    fn get_filter_state(&mut self, key: &str) -> Option<&[u8]>;
 
     /// Adds to a counter.
     fn increment_counter(&self, id: EnvoyCounterId, value: u64);

@@ -26,7 +26,7 @@ pub enum Source {
 }
 
 /// The destination: metadata, or else filter state.
-pub fn original_dst(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
+pub fn original_dst(envoy: &mut impl EnvoyListenerFilter) -> Result<OriginalDst, Unrecovered> {
     let (method, text) = match envoy.get_dynamic_metadata_string(NAMESPACE, LOCAL) {
         Some(text) => (Method::Metadata, text),
         None => match envoy.get_filter_state(LOCAL_IP) {
@@ -43,14 +43,13 @@ pub fn original_dst(envoy: &impl EnvoyListenerFilter) -> Result<OriginalDst, Unr
 }
 
 /// The source: filter state, under the documented key or else under Envoy's.
-pub fn source(envoy: &impl EnvoyListenerFilter) -> Source {
-    match envoy
-        .get_filter_state(SOURCE_IP)
-        .or_else(|| envoy.get_filter_state(REMOTE_IP))
-    {
-        Some(text) => parse(text).map_or(Source::Invalid, Source::Address),
-        None => Source::Absent,
+pub fn source(envoy: &mut impl EnvoyListenerFilter) -> Source {
+    for key in [SOURCE_IP, REMOTE_IP] {
+        if let Some(text) = envoy.get_filter_state(key) {
+            return parse(text).map_or(Source::Invalid, Source::Address);
+        }
     }
+    Source::Absent
 }
 
 fn parse(text: &[u8]) -> Option<Address> {
