@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::estimate::Estimate;
-use crate::report::Report;
+use crate::figures::Figures;
 use crate::subject::Subject;
 
 /// A goal, and how it was met.
@@ -29,17 +29,17 @@ pub enum Bound {
 }
 
 /// All goals.
-pub fn goals(report: &Report) -> Vec<Goal> {
+pub fn goals(figures: &Figures) -> Vec<Goal> {
     use Bound::{AtMost, Below, Exactly};
-    let instructions = |subject| report.of(subject).instructions_per_connection;
-    let getsockopt = |subject| report.of(subject).getsockopt_calls_per_connection;
-    let cpu = |subject| report.of(subject).cpu_microseconds_per_connection.median;
+    let instructions = |subject| figures.of(subject).instructions_per_connection;
+    let getsockopt = |subject| figures.of(subject).getsockopt_calls_per_connection;
+    let cpu = |subject| figures.of(subject).cpu_microseconds_per_connection.median;
     let (module, built_in) = (
         instructions(Subject::Module),
         instructions(Subject::BuiltIn),
     );
-    let ratio = report.of(Subject::Module).cpu_ratio_to_built_in;
-    let load = report.load_of_100000_rules_milliseconds;
+    let ratio = figures.of(Subject::Module).cpu_ratio_to_built_in;
+    let load = figures.load_of_100000_rules_milliseconds;
     vec![
         goal(
             "instructions of a redirected connection, above the constant",
@@ -88,7 +88,9 @@ pub fn goals(report: &Report) -> Vec<Goal> {
         ),
         goal(
             "heap allocations of the module for a connection",
-            report.of(Subject::Module).module_allocations_per_connection,
+            figures
+                .of(Subject::Module)
+                .module_allocations_per_connection,
             Exactly(0.0),
             "",
         ),
@@ -98,7 +100,7 @@ pub fn goals(report: &Report) -> Vec<Goal> {
         },
         goal(
             "size of the library",
-            report.library_bytes as f64 / 1024.0,
+            figures.library_bytes as f64 / 1024.0,
             Below(600.0),
             " KiB",
         ),

@@ -12,6 +12,7 @@
 mod callgrind;
 mod dump;
 mod estimate;
+mod figures;
 mod goals;
 mod load;
 mod machine;
@@ -30,9 +31,10 @@ use std::{env, fs};
 
 use lab::Version;
 
+use figures::{Figures, Measured};
 use machine::Machine;
 use progress::Progress;
-use report::{Measured, Report};
+use report::Report;
 use site::Site;
 use subject::Subject;
 
@@ -43,10 +45,10 @@ const FEWEST_ROUNDS: usize = 10;
 const ROUNDS_A_STEP: usize = 10;
 
 fn main() {
-    let report = Report::new(measure(rounds()));
-    table::print(&report);
+    let report = Report::new(Figures::new(measure(rounds())));
+    table::print(&report.figures);
     println!();
-    for piece in &report.pieces {
+    for piece in &report.figures.pieces {
         println!("{:38} {:>12}", piece.name, piece.instructions);
     }
     println!();
@@ -105,6 +107,6 @@ fn write(report: &Report) {
     fs::create_dir_all(&directory).expect("make target/bench");
     let json = serde_json::to_string_pretty(report).expect("JSON");
     fs::write(directory.join("report.json"), json + "\n").expect("write the report");
-    fs::write(directory.join("report.svg"), plot::draw(report)).expect("write the plot");
+    fs::write(directory.join("report.svg"), plot::draw(&report.figures)).expect("write the plot");
     println!("\nAll figures: target/bench/report.json; a plot of them: target/bench/report.svg");
 }

@@ -11,7 +11,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::estimate::Estimate;
-use crate::report::{Report, Row};
+use crate::figures::{Figures, Row};
 use crate::subject::Subject;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -35,12 +35,16 @@ const OTHERS: RGBColor = RGBColor(0x8c, 0x95, 0x9f);
 
 /// An SVG, on white so that it can be read on a dark page too: the instructions of each subject as
 /// bars, and beside them the CPU time to the built-in filter's with its interval.
-pub fn draw(report: &Report) -> String {
-    let rows: Vec<&Row> = report.subjects.iter().filter(|row| is_shown(row)).collect();
+pub fn draw(figures: &Figures) -> String {
+    let rows: Vec<&Row> = figures
+        .subjects
+        .iter()
+        .filter(|row| is_shown(row))
+        .collect();
     let mut svg = String::new();
     let height = HEAD + ROW * rows.len() as u32 + FOOT;
     let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-    picture(&root, report, &rows).expect("text takes all that is drawn");
+    picture(&root, figures, &rows).expect("text takes all that is drawn");
     drop(root);
     svg
 }
@@ -50,12 +54,12 @@ fn is_shown(row: &Row) -> bool {
     row.subject != Subject::EmptyWithRules
 }
 
-fn picture(root: &Area, report: &Report, rows: &[&Row]) -> Drawn {
+fn picture(root: &Area, figures: &Figures, rows: &[&Row]) -> Drawn {
     root.fill(&WHITE)?;
     let (left, right) = root.split_horizontally(WIDTH - RIGHT);
     instructions(&left, rows)?;
     ratios(&right, rows)?;
-    let machine = &report.machine;
+    let machine = &figures.machine;
     let caption = format!(
         "envoy-original-dst {}, Envoy {}, one worker, {}, Linux {}; \
          CPU time: median of {} rounds of {} connections, 95 % interval; {}",
@@ -63,8 +67,8 @@ fn picture(root: &Area, report: &Report, rows: &[&Row]) -> Drawn {
         machine.envoy_version,
         machine.processor,
         machine.kernel,
-        report.rounds,
-        report.connections_per_round,
+        figures.rounds,
+        figures.connections_per_round,
         machine.date,
     );
     let (width, height) = root.dim_in_pixel();

@@ -1,10 +1,10 @@
 //! The table at the end.
 
-use crate::report::{Report, Row};
+use crate::figures::{Figures, Row};
 use crate::subject::Subject;
 
 /// Prints a row for each subject.
-pub fn print(report: &Report) {
+pub fn print(figures: &Figures) {
     println!(
         "\n{:38} {:>12} {:>9} {:>9} {:>25} {:>23} {:>7} {:>9}",
         "for each connection",
@@ -29,12 +29,12 @@ pub fn print(report: &Report) {
         "calls",
         "MiB"
     );
-    let instructions = |subject| report.of(subject).instructions_per_connection;
+    let instructions = |subject| figures.of(subject).instructions_per_connection;
     let (built_in, constant) = (
         instructions(Subject::BuiltIn),
         instructions(Subject::Constant),
     );
-    for row in &report.subjects {
+    for row in &figures.subjects {
         println!("{}", line(row, built_in, constant));
     }
 }
