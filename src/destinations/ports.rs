@@ -85,7 +85,8 @@ impl Ports {
     }
 
     fn from_ranges(mut ranges: Vec<PortRange>) -> Self {
-        ranges.sort_unstable();
+        // A union is two runs that are in order: this sort merges them, an unstable one does not.
+        ranges.sort();
         ranges.dedup_by(|next, range| {
             let touches = next.first <= range.last.saturating_add(1);
             if touches {
