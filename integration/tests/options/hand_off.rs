@@ -89,7 +89,7 @@ fn to_listeners_that_hand_off() {
     let config = bootstrap(listeners, [static_cluster("upstream", upstream)]);
     for version in Version::under_test() {
         let mut envoy = start(&lab, version, config.clone());
-        for &((transparent, redirect, hosts), port) in &kinds {
+        for &((_, redirect, hosts), port) in &kinds {
             for crossed in [false, true] {
                 lab.gateway.flush();
                 lab.gateway.track();
