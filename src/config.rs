@@ -3,6 +3,7 @@
 mod error;
 #[cfg(test)]
 mod schema;
+mod strict;
 mod struct_wire;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,10 @@ use serde::{Deserialize, Deserializer, de};
 use crate::destinations::Destinations;
 use crate::option::{Entry, List, ListenerPorts, Mark};
 use crate::recover::RecoveryMethod;
+
+use strict::Strict;
+use struct_wire::Struct;
+use value::Value;
 
 pub use error::ConfigError;
 
@@ -130,13 +135,30 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, in one line.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        // No bytes are an empty Struct.
-        let value = match struct_wire::decode(bytes) {
-            Some(value) => value,
-            None => serde_json::from_slice(bytes)
+        if let Some(config) = Self::straight(bytes) {
+            return Ok(config);
+        }
+        // Something is wrong. To show what, it takes the values as they are.
+        let value = match Value::deserialize(Struct::new(bytes)) {
+            Ok(value) => value,
+            Err(_) => serde_json::from_slice(bytes)
                 .map_err(|error| ConfigError::not_json(bytes, &error))?,
         };
-        serde_path_to_error::deserialize(&value).map_err(|error| ConfigError::new(&value, &error))
+        serde_path_to_error::deserialize(Strict(&value))
+            .map_err(|error| ConfigError::new(&value, &error))
+    }
+
+    /// Options in which nothing is wrong, read straight into what is kept of them: there may be
+    /// many megabytes.
+    fn straight(bytes: &[u8]) -> Option<Self> {
+        // No bytes are an empty Struct.
+        if let Ok(config) = Self::deserialize(Strict(Struct::new(bytes))) {
+            return Some(config);
+        }
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let config = Self::deserialize(Strict(&mut json)).ok()?;
+        json.end().ok()?;
+        Some(config)
     }
 }
 

@@ -1,37 +1,46 @@
 //! Where a restored destination may lie.
 
+mod answer;
+mod denial;
+mod entries;
+mod except;
+mod idle;
+mod key;
+mod layer;
+mod layers;
 mod merge;
+mod name;
+mod places;
+mod port_answers;
 mod ports;
 mod rule;
 #[cfg(test)]
 mod schema;
+mod scope;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::option::List;
-use merge::{Layer, merge};
-use ports::Ports;
+use answer::Answer;
+use entries::Entries;
+use layers::Layers;
 use rule::Rule;
-use table::Table;
 
-/// The `allow` and `deny` rules, merged at load: judging an address is one search for the range
-/// that it lies in, however many rules there are, and allocates nothing.
+pub use denial::Denial;
+pub use places::Places;
+
+/// The `allow` and `deny` rules, merged at load.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Rules")]
 pub struct Destinations {
     /// What becomes of a connection to a denied destination.
     pub on_denied: OnDenied,
-    ipv4: Table<u32>,
-    ipv6: Table<u128>,
-    /// The allowed ports that the tables' ranges have, by the tables' answers.
-    allowed: Box<[Ports]>,
+    rules: usize,
+    allowed: Places,
 }
 
 /// What becomes of a connection to a denied destination.
@@ -60,31 +69,31 @@ pub enum OnDenied {
 pub(crate) struct Rules {
     /// The destinations that are allowed: all others are denied. Default: all are allowed.
     #[serde(default)]
-    allow: List<Rule>,
+    allow: Entries<Rule>,
     /// The destinations that are denied, those among them that `allow` lists. Default: none.
     #[serde(default)]
-    deny: List<Rule>,
+    deny: Entries<Rule>,
     /// What becomes of a connection to a denied destination: `CLOSE`, `IGNORE` (leave it
     /// unrestored) or `AUDIT` (count and log it, restore all the same). Default: `CLOSE`.
     #[serde(default)]
     on_denied: OnDenied,
 }
 
-/// The sets of ports that occur, each once.
-#[derive(Default)]
-struct PortSets {
-    sets: Vec<Ports>,
-    numbers: HashMap<Ports, u32>,
-}
-
 impl Destinations {
     /// Whether a connection to this destination is allowed.
     pub fn allow(&self, destination: SocketAddr) -> bool {
-        let answer = match destination.ip().to_canonical() {
-            IpAddr::V4(ip) => self.ipv4.answer(ip.to_bits()),
-            IpAddr::V6(ip) => self.ipv6.answer(ip.to_bits()),
-        };
-        self.allowed[answer as usize].contains(destination.port())
+        self.allowed.contains(destination)
+    }
+
+    /// Why this destination is denied; `None` if it is allowed.
+    #[cold]
+    pub fn denial(&self, destination: SocketAddr) -> Option<Denial> {
+        Denial::new(self.allowed.answer(destination), destination.ip())
+    }
+
+    /// How many rules there are: the entries of `allow` and `deny`, repeats among them.
+    pub fn rules(&self) -> usize {
+        self.rules
     }
 }
 
@@ -92,64 +101,16 @@ impl TryFrom<Rules> for Destinations {
     type Error = String;
 
     fn try_from(rules: Rules) -> Result<Self, String> {
-        let elsewhere = match (rules.allow.is_empty(), rules.deny.is_empty()) {
-            (true, true) => return Err("expected allow, deny or both".to_owned()),
-            (true, false) => Ports::all(),
-            (false, _) => Ports::none(),
+        let (allow, deny) = (Layers::from(rules.allow), Layers::from(rules.deny));
+        let elsewhere = match (allow.rules, deny.rules) {
+            (0, 0) => return Err("expected allow, deny or both".to_owned()),
+            (0, _) => Answer::ALLOWED,
+            (_, _) => Answer::UNLISTED,
         };
-        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
-        for (denies, list) in [(false, rules.allow), (true, rules.deny)] {
-            for rule in list {
-                for net in rule.scope.nets() {
-                    let (layers, first, last) = match net {
-                        IpNet::V4(net) => (
-                            &mut ipv4,
-                            net.network().to_bits().into(),
-                            net.broadcast().to_bits().into(),
-                        ),
-                        IpNet::V6(net) => (
-                            &mut ipv6,
-                            net.network().to_bits(),
-                            net.broadcast().to_bits(),
-                        ),
-                    };
-                    layers.push(Layer {
-                        first,
-                        last,
-                        ports: rule.ports.clone(),
-                        denies,
-                    });
-                }
-            }
-        }
-        let mut allowed = PortSets::default();
-        let ipv4 = table(&mut allowed, merge(ipv4, elsewhere.clone())?);
-        let ipv6 = table(&mut allowed, merge(ipv6, elsewhere)?);
         Ok(Self {
             on_denied: rules.on_denied,
-            ipv4,
-            ipv6,
-            allowed: allowed.sets.into(),
+            rules: allow.rules + deny.rules,
+            allowed: Places::new(allow, deny, elsewhere)?,
         })
     }
-}
-
-impl PortSets {
-    fn number(&mut self, ports: Ports) -> u32 {
-        *self.numbers.entry(ports).or_insert_with_key(|ports| {
-            self.sets.push(ports.clone());
-            self.sets.len() as u32 - 1
-        })
-    }
-}
-
-/// The table of merged ranges. Those of IPv4 end where its addresses do.
-fn table<K: TryFrom<u128> + Copy + Default + Ord>(
-    allowed: &mut PortSets,
-    merged: Vec<(u128, Ports)>,
-) -> Table<K> {
-    let ranges = merged
-        .into_iter()
-        .filter_map(|(start, ports)| Some((K::try_from(start).ok()?, allowed.number(ports))));
-    Table::new(&ranges.collect::<Vec<_>>())
 }

@@ -7,7 +7,11 @@
 //! ListValue { repeated Value values = 1 }
 //! ```
 
-use super::value::Value;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::value::Reason;
 
 /// How deep values may lie in each other: protobuf's own limit.
 const MAX_DEPTH: u32 = 100;
@@ -35,62 +39,170 @@ const BOOL: u64 = tag(4, Layout::Varint);
 const STRUCT: u64 = tag(5, Layout::Bytes);
 const LIST: u64 = tag(6, Layout::Bytes);
 
-/// The bytes of a message that are still to be read.
-struct Reader<'a>(&'a [u8]);
-
-/// The object that the bytes stand for; `None` if they are not a Struct, or in a form that no
-/// encoder gives it.
+/// A Struct, from its bytes. It is no Struct if they are in a form that no encoder gives it.
 ///
 /// No JSON text is mistaken for a Struct. An entry has a value, whose tag is the byte 0x12: JSON
 /// has no such byte outside of strings, nor inside, where control characters have to be escaped.
-pub fn decode(bytes: &[u8]) -> Option<Value> {
-    object(bytes, MAX_DEPTH)
+pub struct Struct<'a>(Fields<'a>);
+
+/// The fields of an object, from their bytes.
+struct Fields<'a> {
+    entries: Reader<'a>,
+    /// The bytes of the value whose key was read last.
+    value: &'a [u8],
+    /// How deep values may lie in this one.
+    depth: u32,
 }
 
-fn object(bytes: &[u8], depth: u32) -> Option<Value> {
-    let mut fields = Vec::new();
-    let mut reader = Reader(bytes);
-    while !reader.is_at_end() {
-        let mut entry = Reader(reader.expect(FIELDS)?);
-        let key = text(entry.expect(KEY)?)?;
-        let value = value(entry.expect(VALUE)?, depth)?;
-        entry.end()?;
-        fields.push((key, value));
+/// The values of a list, from their bytes.
+struct Values<'a> {
+    values: Reader<'a>,
+    depth: u32,
+}
+
+/// A value, from its bytes.
+struct Value<'a> {
+    bytes: &'a [u8],
+    depth: u32,
+}
+
+/// The bytes of a message that are still to be read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Struct<'a> {
+    /// The Struct that these bytes are to be.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(Fields::new(bytes, MAX_DEPTH))
     }
-    Some(Value::Object(fields))
 }
 
-fn list(bytes: &[u8], depth: u32) -> Option<Value> {
-    let mut values = Vec::new();
-    let mut reader = Reader(bytes);
-    while !reader.is_at_end() {
-        values.push(value(reader.expect(VALUES)?, depth)?);
+impl<'de> Deserializer<'de> for Struct<'de> {
+    type Error = Reason;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
+        visitor.visit_map(self.0)
     }
-    Some(Value::List(values))
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
 }
 
-fn value(bytes: &[u8], depth: u32) -> Option<Value> {
-    let inner = depth.checked_sub(1)?;
+impl<'de> Deserializer<'de> for Value<'de> {
+    type Error = Reason;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
+        let kind = kind(self).ok_or_else(malformed)?;
+        match kind {
+            Kind::Null => visitor.visit_unit(),
+            Kind::Number(number) => visitor.visit_f64(number),
+            Kind::String(text) => visitor.visit_borrowed_str(text),
+            Kind::Bool(value) => visitor.visit_bool(value),
+            Kind::Object(fields) => visitor.visit_map(fields),
+            Kind::List(values) => visitor.visit_seq(values),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+enum Kind<'a> {
+    Null,
+    Number(f64),
+    String(&'a str),
+    Bool(bool),
+    Object(Fields<'a>),
+    List(Values<'a>),
+}
+
+fn malformed() -> Reason {
+    Reason::custom("no google.protobuf.Struct")
+}
+
+fn kind(Value { bytes, depth }: Value) -> Option<Kind> {
+    let depth = depth.checked_sub(1)?;
     let mut reader = Reader(bytes);
-    let value = match reader.varint()? {
-        NULL if reader.varint()? == 0 => Value::Null,
-        NUMBER => Value::Number(reader.double()?),
-        STRING => Value::String(text(reader.bytes()?)?),
+    let kind = match reader.varint()? {
+        NULL if reader.varint()? == 0 => Kind::Null,
+        NUMBER => Kind::Number(reader.double()?),
+        STRING => Kind::String(str::from_utf8(reader.bytes()?).ok()?),
         BOOL => match reader.varint()? {
-            0 => Value::Bool(false),
-            1 => Value::Bool(true),
+            0 => Kind::Bool(false),
+            1 => Kind::Bool(true),
             _ => return None,
         },
-        STRUCT => object(reader.bytes()?, inner)?,
-        LIST => list(reader.bytes()?, inner)?,
+        STRUCT => Kind::Object(Fields::new(reader.bytes()?, depth)),
+        LIST => Kind::List(Values {
+            values: Reader(reader.bytes()?),
+            depth,
+        }),
         _ => return None,
     };
     reader.end()?;
-    Some(value)
+    Some(kind)
 }
 
-fn text(bytes: &[u8]) -> Option<String> {
-    str::from_utf8(bytes).ok().map(str::to_owned)
+impl<'a> Fields<'a> {
+    fn new(bytes: &'a [u8], depth: u32) -> Self {
+        Self {
+            entries: Reader(bytes),
+            value: &[],
+            depth,
+        }
+    }
+
+    /// The key of the next entry.
+    fn key(&mut self) -> Option<&'a str> {
+        let mut entry = Reader(self.entries.expect(FIELDS)?);
+        let key = str::from_utf8(entry.expect(KEY)?).ok()?;
+        self.value = entry.expect(VALUE)?;
+        entry.end()?;
+        Some(key)
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields<'de> {
+    type Error = Reason;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Reason> {
+        if self.entries.is_at_end() {
+            return Ok(None);
+        }
+        let key = self.key().ok_or_else(malformed)?;
+        seed.deserialize(StrDeserializer::new(key)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Reason> {
+        seed.deserialize(Value {
+            bytes: self.value,
+            depth: self.depth,
+        })
+    }
+}
+
+impl<'de> SeqAccess<'de> for Values<'de> {
+    type Error = Reason;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Reason> {
+        if self.values.is_at_end() {
+            return Ok(None);
+        }
+        let bytes = self.values.expect(VALUES).ok_or_else(malformed)?;
+        let depth = self.depth;
+        seed.deserialize(Value { bytes, depth }).map(Some)
+    }
 }
 
 impl<'a> Reader<'a> {

@@ -1,8 +1,8 @@
 //! A configuration as it came: the kinds of value that JSON and `google.protobuf.Value` share.
 
 mod display;
-mod from_json;
-mod into_typed;
+mod from_any;
+mod into_any;
 mod reason;
 
 pub use reason::Reason;

@@ -12,12 +12,14 @@ use crate::option::{Entry, List, PortNumber};
 /// Ports from `first` to `last`, both among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortRange {
-    first: u16,
-    last: u16,
+    /// The first port.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
 }
 
 /// A set of ports.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "List<PortRange>")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ports(
@@ -28,60 +30,15 @@ pub struct Ports(
 struct PortRangeVisitor;
 
 impl Ports {
-    /// Every port there is, 0 among them.
-    pub fn all() -> Self {
-        Self(Arc::new([PortRange {
-            first: 0,
-            last: u16::MAX,
-        }]))
+    /// The ranges, in order, with a gap between each and the next.
+    pub fn ranges(&self) -> &[PortRange] {
+        &self.0
     }
 
-    /// No port.
-    pub fn none() -> Self {
-        Self(Arc::new([]))
-    }
-
-    /// How many ranges it takes to write the set down.
-    pub fn ranges(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether the port is in the set.
-    pub fn contains(&self, port: u16) -> bool {
-        let next = self.0.partition_point(|range| range.last < port);
-        self.0.get(next).is_some_and(|range| range.first <= port)
-    }
-
-    /// The ports that are in one of the sets, or in both.
-    pub fn union(&self, other: &Self) -> Self {
-        if other.0.is_empty() {
-            return self.clone();
-        }
-        Self::from_ranges([&*self.0, &*other.0].concat())
-    }
-
-    /// The ports that are in this set and not in the other.
-    pub fn minus(&self, other: &Self) -> Self {
-        if other.0.is_empty() {
-            return self.clone();
-        }
-        self.complement().union(other).complement()
-    }
-
-    fn complement(&self) -> Self {
-        let mut gaps = Vec::with_capacity(self.0.len() + 1);
-        let mut first = Some(0);
-        for range in &*self.0 {
-            if let (Some(first), Some(last)) = (first, range.first.checked_sub(1)) {
-                gaps.push(PortRange { first, last });
-            }
-            first = range.last.checked_add(1);
-        }
-        gaps.extend(first.map(|first| PortRange {
-            first,
-            last: u16::MAX,
-        }));
-        Self(gaps.into())
+    /// Whether a port of this range is among them.
+    pub fn meet(&self, range: PortRange) -> bool {
+        let next = self.0.partition_point(|own| own.last < range.first);
+        self.0.get(next).is_some_and(|own| own.first <= range.last)
     }
 
     fn from_ranges(mut ranges: Vec<PortRange>) -> Self {
@@ -104,7 +61,19 @@ impl From<List<PortRange>> for Ports {
     }
 }
 
+impl FromIterator<PortRange> for Ports {
+    fn from_iter<I: IntoIterator<Item = PortRange>>(ranges: I) -> Self {
+        Self::from_ranges(ranges.into_iter().collect())
+    }
+}
+
 impl PortRange {
+    /// Every port there is, 0 among them.
+    pub const ALL: Self = Self {
+        first: 0,
+        last: u16::MAX,
+    };
+
     /// Reads `443` or `8000-8999`.
     fn parse(text: &str) -> Result<Self, String> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));

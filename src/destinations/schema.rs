@@ -4,12 +4,49 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::entries::Entries;
 use super::ports::PortRange;
-use super::rule::{CLASSES, Rule, Scope, ScopeAndPorts};
+use super::rule::{Part, Rule, ScopeAndPorts, ScopePortsAndExcept};
+use super::scope::{CLASSES, Scope};
+
+impl<E: JsonSchema> JsonSchema for Entries<E> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("EntriesOf{}", E::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "array",
+            "items": generator.subschema_for::<E>(),
+            "minItems": 1,
+        })
+    }
+}
 
 impl JsonSchema for Rule {
     fn schema_name() -> Cow<'static, str> {
         "Rule".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Addresses; with `ports`, only these ports at them; with `except`, not \
+                            all of that.",
+            "anyOf": [
+                generator.subschema_for::<Scope>(),
+                generator.subschema_for::<ScopePortsAndExcept>(),
+            ],
+        })
+    }
+}
+
+impl JsonSchema for Part {
+    fn schema_name() -> Cow<'static, str> {
+        "Part".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -37,7 +74,8 @@ impl JsonSchema for Scope {
         json_schema!({
             "description": format!(
                 "An address, a CIDR without host bits, or a class of addresses: {}. An IPv4-mapped \
-                 IPv6 address or CIDR is taken as the IPv4 one.",
+                 IPv6 address or CIDR is taken as the IPv4 one. What 127.0.0.1 is in, 0.0.0.0 is in \
+                 too, and `::` where `::1` is: Linux connects the one to the other.",
                 nets.join("; ")
             ),
             "type": "string",

@@ -1,5 +1,9 @@
 //! A search among ranges of addresses.
 
+use super::answer::Answer;
+use super::key::Key;
+use super::merge::Ranges;
+
 /// Which range an address lies in.
 ///
 /// A prefix trie takes a step for each few bits of the address, a binary search one for each
@@ -9,39 +13,36 @@
 #[derive(Debug)]
 pub struct Table<K> {
     starts: Box<[K]>,
-    answers: Box<[u32]>,
+    answers: Box<[Answer]>,
 }
 
-impl<K: Copy + Default + Ord> Table<K> {
-    /// `ranges` are the first addresses, in order, and the answers. The first of them is address 0;
-    /// of equal ones, the last counts.
-    pub fn new(ranges: &[(K, u32)]) -> Self {
+impl<K: Key> Table<K> {
+    /// The ranges, of which there is at least one.
+    pub fn new(ranges: Ranges<K>) -> Self {
+        let Ranges { starts, answers } = ranges;
         let mut table = Self {
-            starts: vec![K::default(); ranges.len() + 1].into(),
-            answers: vec![0; ranges.len() + 1].into(),
+            starts: vec![K::default(); starts.len() + 1].into(),
+            answers: vec![Answer::UNLISTED; starts.len() + 1].into(),
         };
-        table.fill(1, &mut ranges.iter());
+        table.fill(1, &mut starts.into_iter().zip(answers));
         table
     }
 
     /// Puts down the ranges of the tree below `node`, from left to right.
-    fn fill<'a>(&mut self, node: usize, ranges: &mut impl Iterator<Item = &'a (K, u32)>)
-    where
-        K: 'a,
-    {
+    fn fill(&mut self, node: usize, ranges: &mut impl Iterator<Item = (K, Answer)>) {
         if node >= self.starts.len() {
             return;
         }
         self.fill(2 * node, ranges);
         if let Some((start, answer)) = ranges.next() {
-            self.starts[node] = *start;
-            self.answers[node] = *answer;
+            self.starts[node] = start;
+            self.answers[node] = answer;
         }
         self.fill(2 * node + 1, ranges);
     }
 
     /// The answer of the range that `address` lies in.
-    pub fn answer(&self, address: K) -> u32 {
+    pub fn answer(&self, address: K) -> Answer {
         let mut node = 1;
         while let Some(start) = self.starts.get(node) {
             node = 2 * node + usize::from(*start <= address);

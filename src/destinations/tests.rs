@@ -86,14 +86,9 @@ fn deny_wins() {
         &["10.1.0.0:1", "10.1.255.255:1", "11.0.0.0:1"],
     );
     check(
-        json!({ "allow": ["10.1.0.0/16", "10.2.0.1"], "deny": ["10.0.0.0/8"] }),
-        &[],
-        &["10.1.0.0:1", "10.2.0.1:1", "11.0.0.0:1"],
-    );
-    check(
-        json!({ "allow": ["10.0.0.0/8"], "deny": ["10.0.0.0/8"] }),
-        &[],
-        &["10.0.0.0:1", "10.255.255.255:1", "9.0.0.0:1"],
+        json!({ "allow": ["10.0.0.0/7"], "deny": ["10.0.0.0/8"] }),
+        &["11.0.0.0:1"],
+        &["10.1.0.0:1", "10.2.0.1:1", "12.0.0.0:1"],
     );
 }
 
@@ -130,13 +125,14 @@ fn ports_of_rules_in_each_other() {
     let at = |cidr: &str, ports: &str| json!({ "cidr": cidr, "ports": [ports] });
     check(
         json!({
-            "allow": [at("10.0.0.0/8", "80"), at("10.1.0.0/16", "443"), at("10.1.1.1", "22")],
+            "allow": [at("10.0.0.0/8", "80"), at("10.1.0.0/16", "443"), at("10.1.1.1", "22-24")],
             "deny": [at("10.1.0.0/16", "80-100"), at("0.0.0.0/0", "22-23")],
         }),
         &[
             "10.0.0.0:80",
             "10.1.0.0:443",
             "10.1.1.1:443",
+            "10.1.1.1:24",
             "10.2.0.0:80",
             "10.1.2.0:443",
         ],
@@ -151,10 +147,10 @@ fn ports_of_rules_in_each_other() {
     );
     check(
         json!({
-            "allow": [at("10.0.0.1", "80"), at("10.0.0.1", "443"), at("10.0.0.1", "22")],
+            "allow": [at("10.0.0.1", "80"), at("10.0.0.1", "443"), at("10.0.0.1", "22-23")],
             "deny": [at("10.0.0.1", "22")],
         }),
-        &["10.0.0.1:80", "10.0.0.1:443"],
+        &["10.0.0.1:80", "10.0.0.1:443", "10.0.0.1:23"],
         &["10.0.0.1:22"],
     );
     let deny = json!({ "deny": [at("10.0.0.0/8", "1-65535"), at("10.0.0.0/7", "1-9")] });
@@ -173,13 +169,16 @@ fn classes() {
             &[
                 "127.0.0.0:1",
                 "127.255.255.255:1",
+                "0.0.0.0:1",
+                "[::]:1",
                 "[::1]:1",
                 "[::ffff:127.0.0.1]:1",
+                "[::ffff:0.0.0.0]:1",
             ] as &[_],
             &[
                 "126.255.255.255:1",
                 "128.0.0.0:1",
-                "[::]:1",
+                "0.0.0.1:1",
                 "[::2]:1",
                 "[::7f00:1]:1",
             ] as &[_],
@@ -294,10 +293,238 @@ fn ipv4_mapped_prefixes() {
     );
 }
 
+/// Linux connects the unspecified address to 127.0.0.1 or `::1`, and to no other loopback address.
 #[test]
-fn neighbours_and_repeats_by_other_names_are_harmless() {
+fn the_unspecified_address_is_where_it_leads_to() {
+    for rule in ["127.0.0.0/8", "127.0.0.0/24", "127.0.0.1", "126.0.0.0/7"] {
+        check(
+            json!({ "allow": [rule] }),
+            &["0.0.0.0:1", "127.0.0.1:1"],
+            &["[::]:1", "0.0.0.1:1"],
+        );
+        check(
+            json!({ "deny": [rule] }),
+            &["[::]:1"],
+            &["0.0.0.0:1", "[::ffff:0.0.0.0]:1"],
+        );
+    }
+    for rule in ["127.0.0.2", "127.0.1.0/24", "127.128.0.0/9"] {
+        check(json!({ "deny": [rule] }), &["0.0.0.0:1", "[::]:1"], &[]);
+    }
+    for rule in ["::1", "::/127", "::/8"] {
+        check(
+            json!({ "allow": [rule] }),
+            &["[::]:1", "[::1]:1"],
+            &["0.0.0.0:1", "127.0.0.1:1"],
+        );
+    }
+    // Its ports are those of the place, and what the place is excepted from it is too.
     check(
-        json!({ "deny": ["10.0.0.0/9", "10.128.0.0/9", "127.0.0.0/8", "loopback", "127.0.0.1"] }),
+        json!({ "deny": [{ "cidr": "127.0.0.1", "ports": [9901] }, { "cidr": "::1", "ports": [1] }] }),
+        &["0.0.0.0:1", "[::]:9901"],
+        &["0.0.0.0:9901", "[::]:1"],
+    );
+    check(
+        json!({ "deny": [{ "cidr": "loopback", "except": ["127.0.0.1", "::1"] }] }),
+        &["0.0.0.0:1", "[::]:1", "127.0.0.1:1", "[::1]:1"],
+        &["127.0.0.2:1"],
+    );
+    check(
+        json!({ "allow": [{ "cidr": "0.0.0.0/0", "except": ["loopback"] }] }),
+        &["0.0.0.1:1", "126.255.255.255:1", "128.0.0.0:1"],
+        &["0.0.0.0:1", "127.0.0.1:1", "[::]:1"],
+    );
+    // It is no other name for itself: a rule about it alone is not about loopback.
+    check(
+        json!({ "deny": ["unspecified"] }),
+        &["127.0.0.1:1", "[::1]:1"],
+        &["0.0.0.0:1", "[::]:1"],
+    );
+}
+
+#[test]
+fn exceptions() {
+    let private = json!({
+        "cidr": "private",
+        "except": ["10.77.2.0/24", { "cidr": "10.77.3.0/24", "ports": ["80", "8080"] }, "fd00::1"],
+    });
+    let inside = [
+        "10.77.1.255:1",
+        "10.77.3.0:81",
+        "10.77.3.255:79",
+        "10.77.4.0:80",
+        "192.168.0.1:80",
+        "[fd00::]:1",
+        "[fd00::2]:1",
+    ];
+    let outside = [
+        "10.77.2.0:1",
+        "10.77.2.255:65535",
+        "10.77.3.0:80",
+        "10.77.3.255:8080",
+        "[fd00::1]:1",
+        "11.0.0.0:1",
+    ];
+    check(json!({ "deny": [private] }), &outside, &inside);
+    check(json!({ "allow": [private] }), &inside, &outside);
+    // Another rule may be about what this one excepts.
+    check(
+        json!({ "deny": [private, { "cidr": "10.77.2.7", "ports": [443] }] }),
+        &["10.77.2.7:80", "10.77.2.6:443"],
+        &["10.77.2.7:443"],
+    );
+    // Of a rule's ports, some may be excepted.
+    check(
+        json!({ "allow": [{
+            "cidr": "10.0.0.0/8",
+            "ports": ["8000-8999"],
+            "except": [{ "cidr": "10.0.0.0/9", "ports": ["8080-9000", 1] }, "10.255.0.0/16"],
+        }] }),
+        &["10.0.0.0:8079", "10.128.0.0:8080", "10.254.255.255:8999"],
+        &[
+            "10.0.0.0:8080",
+            "10.0.0.0:1",
+            "10.128.0.0:9000",
+            "10.255.0.0:8000",
+        ],
+    );
+}
+
+#[test]
+fn exceptions_that_multiply_are_refused() {
+    let parse = |count: u64| {
+        let hosts = (1..=count).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let hosts: Vec<_> = hosts
+            .map(|bits| std::net::Ipv6Addr::from_bits(u128::from(bits) << 64).to_string())
+            .collect();
+        let deny = json!([{ "cidr": "::/0", "except": hosts }]);
+        Config::parse(
+            json!({ "destinations": { "deny": deny } })
+                .to_string()
+                .as_bytes(),
+        )
+    };
+    assert!(parse(100).is_ok());
+    let error = parse(12_000).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "…: except leaves more than 1048576 prefixes of the entry: use fewer or wider ones"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_denies_has_a_name() {
+    let rules = rules(json!({
+        "allow": ["0.0.0.0/0", { "cidr": "::/0", "except": ["2001:db8::/32"] }],
+        "deny": [
+            "loopback",
+            { "cidr": "10.0.0.0/8", "ports": [80], "except": ["10.9.0.0/16"] },
+            { "cidr": "private", "ports": ["443"] },
+            "::ffff:169.254.0.0/112",
+            "10.1.2.3/32",
+            "10.1.2.0/24",
+            "fe80::0/10",
+            "127.0.0.1",
+            "10.1.2.3",
+        ],
+    }));
+    let no_entry = Some("no allow entry matches");
+    for (destination, denial) in [
+        ("192.0.2.1:80", None),
+        ("10.0.0.1:81", None),
+        ("10.9.0.1:80", None),
+        ("[2001:db8::1]:80", no_entry),
+        ("127.0.0.1:1", Some("deny[0] loopback")),
+        ("0.0.0.0:1", Some("deny[0] loopback")),
+        ("[::ffff:127.9.9.9]:1", Some("deny[0] loopback")),
+        ("10.0.0.1:80", Some("deny[1] 10.0.0.0/8")),
+        ("10.9.0.1:443", Some("deny[2] private")),
+        ("[fd00::1]:443", Some("deny[2] private")),
+        ("169.254.169.254:80", Some("deny[3] 169.254.0.0/16")),
+        ("10.1.2.3:1", Some("deny[5] 10.1.2.0/24")),
+        ("10.1.2.3:443", Some("deny[2] private")),
+        ("[febf::1%7]:1", Some("deny[6] fe80::/10")),
+    ] {
+        let destination = address(destination);
+        let name = rules.denial(destination).map(|denial| denial.to_string());
+        assert_eq!(name.as_deref(), denial, "{destination}");
+        assert_eq!(rules.allow(destination), denial.is_none(), "{destination}");
+    }
+    assert_eq!(rules.rules(), 11);
+}
+
+#[test]
+fn a_rule_about_loopback_denies_the_unspecified_address_by_its_name() {
+    let names = |deny: Value, destination: &str| {
+        let denial = rules(json!({ "deny": deny })).denial(address(destination));
+        denial.unwrap().to_string()
+    };
+    assert_eq!(
+        names(json!(["127.0.0.1"]), "0.0.0.0:1"),
+        "deny[0] 127.0.0.1"
+    );
+    assert_eq!(
+        names(json!(["126.0.0.0/7"]), "0.0.0.0:1"),
+        "deny[0] 126.0.0.0/7"
+    );
+    assert_eq!(names(json!(["10.0.0.1", "::1"]), "[::]:1"), "deny[1] ::1");
+    assert_eq!(
+        names(json!(["0.0.0.0/0"]), "0.0.0.0:1"),
+        "deny[0] 0.0.0.0/0"
+    );
+    assert_eq!(names(json!(["::/0"]), "[::]:1"), "deny[0] ::/0");
+}
+
+#[test]
+fn places() {
+    let list = json!(["10.0.0.0/8", { "cidr": "fe80::/10", "ports": [80] }, "10.0.0.0/8"]);
+    let places: Places = serde_json::from_value(list).unwrap();
+    for text in ["10.1.2.3:1", "[::ffff:10.1.2.3]:1", "[fe80::1%7]:80"] {
+        assert!(places.contains(address(text)), "{text}");
+    }
+    for text in [
+        "11.0.0.0:1",
+        "[fe80::1]:81",
+        "[::10.1.2.3]:1",
+        "0.0.0.0:1",
+        "[::]:80",
+    ] {
+        assert!(!places.contains(address(text)), "{text}");
+    }
+    let refused = serde_json::from_value::<Places>(json!([]))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("expected a list of at least one entry"),
+        "{refused}"
+    );
+}
+
+/// A rule in the middle of many is named like any other.
+#[test]
+fn one_of_many_rules_has_a_name() {
+    let host = |number: u32| std::net::Ipv4Addr::from_bits(number.wrapping_mul(0x9e37_79b1));
+    let deny: Vec<_> = (0..20_000).map(|number| host(number).to_string()).collect();
+    let rules = rules(json!({ "deny": deny }));
+    for number in [0, 1, 7_777, 19_999] {
+        let denial = rules.denial((host(number), 1).into()).unwrap();
+        assert_eq!(
+            denial.to_string(),
+            format!("deny[{number}] {}", host(number))
+        );
+    }
+    assert_eq!(rules.denial((host(20_000), 1).into()), None);
+}
+
+#[test]
+fn neighbours_and_repeats_are_harmless() {
+    check(
+        json!({ "deny": [
+            "10.0.0.0/9", "10.128.0.0/9", "127.0.0.0/8", "loopback", "127.0.0.1", "10.0.0.0/9",
+            "loopback", { "cidr": "loopback", "ports": [80] }, { "cidr": "loopback", "ports": [80] },
+        ] }),
         &[
             "9.255.255.255:1",
             "11.0.0.0:1",

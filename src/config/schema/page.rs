@@ -113,10 +113,15 @@ impl<'a> Page<'a> {
             return kinds.join(" or ");
         }
         match text(&schema["type"]) {
-            "array" => format!(
-                "list of at least one, none twice; each {}",
-                self.kind(&schema["items"])
-            ),
+            "array" => {
+                let unique = if schema["uniqueItems"] == true {
+                    ", none twice"
+                } else {
+                    ""
+                };
+                let each = self.kind(&schema["items"]);
+                format!("list of at least one{unique}; each {each}")
+            }
             "boolean" => "`true` or `false`".to_owned(),
             "integer" => format!(
                 "a number from {} to {}",

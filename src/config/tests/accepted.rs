@@ -152,17 +152,29 @@ fn every_option_at_once() {
             "unrecovered_connections": "CLOSE",
             "destinations": {
                 "allow": [
-                    "10.0.0.0/8",
+                    "11.0.0.0/8",
                     "192.0.2.1",
-                    "fd00::/8",
-                    "::1",
+                    "2001:db8::/32",
+                    "2001:db8::1",
+                    "192.0.2.1/32",
                     "::ffff:198.51.100.0/120",
                     "0.0.0.0/0",
                     "::/0",
                     { "cidr": "203.0.113.0/24" },
                     { "cidr": "203.0.113.1", "ports": ["443", "8000-8999", 80, "65535", "1-1"] }
                 ],
-                "deny": ["loopback", "link-local", "multicast", "unspecified", "private"],
+                "deny": [
+                    "loopback",
+                    "link-local",
+                    "multicast",
+                    "unspecified",
+                    "loopback",
+                    {
+                        "cidr": "private",
+                        "ports": ["1-1023"],
+                        "except": ["10.0.0.0/9", "10.0.0.0/9", { "cidr": "fd00::/8", "ports": [80] }]
+                    }
+                ],
                 "on_denied": "AUDIT"
             },
             "hand_off": true,

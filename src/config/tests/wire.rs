@@ -4,8 +4,11 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::struct_wire::decode;
-use crate::config::value::Value;
+
+/// The values, if the bytes are a Struct.
+fn decode(bytes: &[u8]) -> Option<Value> {
+    Value::deserialize(Struct::new(bytes)).ok()
+}
 
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![

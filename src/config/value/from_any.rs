@@ -1,4 +1,4 @@
-//! JSON text to values.
+//! Values from whatever has them: JSON text, the wire form of a Struct.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl<'de> Visitor<'de> for AnyValue {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("a value")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
