@@ -125,7 +125,7 @@ pub type FindInterface = fn(name: &str) -> Option<u32>;
 
 /// Reads `IP:port`, with an IPv6 address in brackets, as Envoy reads it: the port may have blanks
 /// around it, a leading `+` and leading zeros. An IPv6 address may have a scope: a number, or, if
-/// it is link-local, the name of an interface. A v4-mapped address is read as IPv4. `None` for
+/// it is of a link, the name of an interface. A v4-mapped address is read as IPv4. `None` for
 /// anything else.
 pub fn parse(text: &[u8], find_interface: FindInterface) -> Option<Address> {
     let (host, port) = str::from_utf8(text).ok()?.rsplit_once(':')?;
@@ -149,11 +149,17 @@ pub fn parse(text: &[u8], find_interface: FindInterface) -> Option<Address> {
 fn scope_id(ip: Ipv6Addr, scope: &str, find_interface: FindInterface) -> Option<u32> {
     if !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_digit()) {
         scope.parse().ok()
-    } else if ip.is_unicast_link_local() {
+    } else if is_of_a_link(ip) {
         find_interface(scope)
     } else {
         None
     }
+}
+
+/// Whether an interface may be named as its scope: inet_pton(3) and getaddrinfo(3) of glibc take names
+/// for link-local unicast and multicast, and for node-local multicast.
+fn is_of_a_link(ip: Ipv6Addr) -> bool {
+    ip.is_unicast_link_local() || ip.is_multicast() && [1, 2].contains(&(ip.segments()[0] & 0xf))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod value;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::destinations::Destinations;
+use crate::destinations::{Destinations, Places};
 use crate::option::{Entry, List, ListenerPorts, Mark};
 use crate::recover::RecoveryMethod;
 
@@ -28,9 +28,21 @@ pub use error::ConfigError;
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "original_dst"))]
 pub struct Config {
     /// How a kernel socket's original destination is recovered, in this order:
-    /// `SO_ORIGINAL_DST`, `TRANSPARENT` or both. `[TRANSPARENT, SO_ORIGINAL_DST]` serves TPROXY in
-    /// front of DNAT. Default: both, `SO_ORIGINAL_DST` first.
+    /// `SO_ORIGINAL_DST`, `TRANSPARENT`, `LOCAL_ADDRESS`. An answer that cannot be the destination is
+    /// passed over for the next method's. `[TRANSPARENT, SO_ORIGINAL_DST]` serves TPROXY in front of
+    /// DNAT. Default: `SO_ORIGINAL_DST`, then `TRANSPARENT`.
     pub recovery_methods: List<RecoveryMethod>,
+
+    /// The addresses that `LOCAL_ADDRESS` may take for a destination, with entries as in
+    /// `destinations`: those that routes, a VIP or sk_lookup bring to the listener as they are. A
+    /// socket whose own address is none of them is left to the next method. This option and that
+    /// method need each other. It does not stop Envoy from connecting to itself at a listed address:
+    /// `redirect_mark` does, or a route that leads Envoy's own packets away. Default: none.
+    #[cfg_attr(
+        test,
+        schemars(with = "Places", skip_serializing_if = "Option::is_none")
+    )]
+    pub local_destinations: Option<Places>,
 
     /// What becomes of a connection that nobody redirected, so that its destination is the proxy
     /// itself: `RESTORE`, `IGNORE` (leave it as it came) or `CLOSE`. The kernel says so itself where it
@@ -136,7 +148,7 @@ impl Config {
     /// The first thing that is wrong, in one line.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
         if let Some(config) = Self::straight(bytes) {
-            return Ok(config);
+            return config.in_itself();
         }
         // Something is wrong. To show what, it takes the values as they are.
         let value = match Value::deserialize(Struct::new(bytes)) {
@@ -144,8 +156,26 @@ impl Config {
             Err(_) => serde_json::from_slice(bytes)
                 .map_err(|error| ConfigError::not_json(bytes, &error))?,
         };
-        serde_path_to_error::deserialize(Strict(&value))
-            .map_err(|error| ConfigError::new(&value, &error))
+        serde_path_to_error::deserialize::<_, Self>(Strict(&value))
+            .map_err(|error| ConfigError::new(&value, &error))?
+            .in_itself()
+    }
+
+    /// The same options, if they go together.
+    fn in_itself(self) -> Result<Self, ConfigError> {
+        let takes_local = self
+            .recovery_methods
+            .contains(&RecoveryMethod::LocalAddress);
+        match (takes_local, &self.local_destinations) {
+            (true, None) => Err(ConfigError::conflict(
+                "local_destinations is missing: it lists the addresses that LOCAL_ADDRESS may take",
+            )),
+            (false, Some(_)) => Err(ConfigError::conflict(
+                "local_destinations: only LOCAL_ADDRESS takes them, and it is not among the \
+                 recovery_methods",
+            )),
+            _ => Ok(self),
+        }
     }
 
     /// Options in which nothing is wrong, read straight into what is kept of them: there may be
@@ -171,6 +201,7 @@ impl Default for Config {
             ]),
             unredirected_connections: UnredirectedConnections::default(),
             listener_ports: ListenerPorts::default(),
+            local_destinations: None,
             redirect_mark: None,
             own_mark: None,
             unrecovered_connections: UnrecoveredConnections::default(),
@@ -183,7 +214,7 @@ impl Default for Config {
 }
 
 impl Entry for RecoveryMethod {
-    const EXPECTED: &str = "one of SO_ORIGINAL_DST, TRANSPARENT";
+    const EXPECTED: &str = "one of SO_ORIGINAL_DST, TRANSPARENT, LOCAL_ADDRESS";
 }
 
 fn stat_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

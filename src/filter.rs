@@ -1,5 +1,7 @@
 //! One accepted connection, top to bottom: recover, judge, restore, report.
 
+use std::mem;
+
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_on_listener_filter_status as Status;
 use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
@@ -7,7 +9,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 
 use crate::address::Address;
 use crate::config::{Config, UnrecoveredConnections, UnredirectedConnections};
-use crate::destinations::OnDenied;
+use crate::destinations::{Denial, OnDenied};
 use crate::fault_point;
 use crate::recover::{self, Method, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::{Redirection, Sign};
@@ -59,6 +61,7 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
             redirector,
             verdict,
             action,
+            denial: self.denial(&found, verdict),
         };
         self.report.connection(envoy, &case);
         if action == Action::Close {
@@ -83,7 +86,7 @@ impl Filter {
         envoy: &mut impl EnvoyListenerFilterConfig,
         filter_config: &[u8],
     ) -> Result<Self, String> {
-        let config = Config::parse(filter_config).map_err(|error| error.to_string())?;
+        let mut config = Config::parse(filter_config).map_err(|error| error.to_string())?;
         if config.has_marks() && recover::accepts_marks() == Some(false) {
             return Err(NO_MARKS.to_owned());
         }
@@ -92,9 +95,10 @@ impl Filter {
         let redirection = Redirection::new(envoy, &config.stat_prefix).map_err(refused)?;
         Ok(Self {
             recovery: Recovery {
-                methods: config.recovery_methods.clone(),
-                listener_ports: config.listener_ports.clone(),
                 asks_who_redirected: config.asks_who_redirected(),
+                methods: mem::take(&mut config.recovery_methods),
+                listener_ports: mem::take(&mut config.listener_ports),
+                local_destinations: config.local_destinations.take(),
             },
             report: Report::new(config.publish_metadata),
             config,
@@ -122,6 +126,9 @@ impl Filter {
                 _ => Evidence::Listener,
             }),
             Ok(found) if self.is_listener(envoy, found) => Redirector::Nobody(Evidence::Listener),
+            Err(Unrecovered::Kernel(failure)) if failure.is_own_address_alone() => {
+                Redirector::Nobody(Evidence::NotRewritten)
+            }
             _ => Redirector::Rules,
         }
     }
@@ -149,7 +156,7 @@ impl Filter {
     #[inline(always)]
     fn is_listener(&self, envoy: &impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
         (self.recovery.asks_who_redirected || found.method != Method::SoOriginalDst)
-            && self.config.listener_ports.contains(&found.address.port())
+            && self.recovery.listener_ports.contains(&found.address.port())
             && recover::is_own_address(envoy, found.address)
     }
 
@@ -187,6 +194,14 @@ impl Filter {
             }
             _ if unredirected.is_some() => (Verdict::Unredirected, Action::Restore),
             _ => (Verdict::Restored(found.method), Action::Restore),
+        }
+    }
+
+    /// What denied a destination.
+    fn denial(&self, found: &Result<OriginalDst, Unrecovered>, verdict: Verdict) -> Option<Denial> {
+        match (verdict, found, &self.config.destinations) {
+            (Verdict::Denied, Ok(found), Some(rules)) => rules.denial(found.address.into()),
+            _ => None,
         }
     }
 

@@ -31,6 +31,8 @@ pub enum RecoveryMethod {
     SoOriginalDst,
     /// Take the own address of a transparent socket (TPROXY).
     Transparent,
+    /// Take the own address of any socket, if it is one of `local_destinations`.
+    LocalAddress,
 }
 
 /// How a destination was recovered.
@@ -40,6 +42,8 @@ pub enum Method {
     SoOriginalDst,
     /// Nothing was rewritten: the socket is transparent, and its own address is the destination.
     Transparent,
+    /// Nothing was rewritten: the socket's own address is one of those that the options list.
+    LocalAddress,
     /// The tunnel that leads to an internal listener brought it as dynamic metadata.
     Metadata,
     /// The tunnel that leads to an internal listener brought it as filter state.
@@ -88,6 +92,7 @@ impl Method {
         match self {
             Self::SoOriginalDst => "SO_ORIGINAL_DST",
             Self::Transparent => "TRANSPARENT",
+            Self::LocalAddress => "LOCAL_ADDRESS",
             Self::Metadata => "METADATA",
             Self::FilterState => "FILTER_STATE",
         }

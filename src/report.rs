@@ -11,6 +11,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, envoy_log_debug, envoy_log_info, envoy_log_warn, log,
 };
 
+use crate::destinations::Denial;
 use crate::recover::{OriginalDst, Unrecovered};
 use crate::throttle::Throttle;
 use crate::verdict::{Action, Redirector, Verdict};
@@ -40,6 +41,8 @@ pub struct Case<'a> {
     pub verdict: Verdict,
     /// What became of it.
     pub action: Action,
+    /// What denied it.
+    pub denial: Option<Denial>,
 }
 
 impl Report {

@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 /// The filter's counters in Envoy.
 pub struct Stats {
     /// By [`Method`].
-    restored: [EnvoyCounterId; 4],
+    restored: [EnvoyCounterId; 5],
     source_restored: EnvoyCounterId,
     unredirected: EnvoyCounterId,
     looped: EnvoyCounterId,
@@ -40,6 +40,7 @@ impl Stats {
             restored: [
                 counter("restored_redirect")?,
                 counter("restored_transparent")?,
+                counter("restored_local_address")?,
                 counter("restored_metadata")?,
                 counter("restored_filter_state")?,
             ],

@@ -20,6 +20,11 @@ pub struct ConfigError(String);
 struct Shortened(String);
 
 impl ConfigError {
+    /// Options that do not go together.
+    pub(super) fn conflict(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+
     pub(super) fn not_json(bytes: &[u8], error: &serde_json::Error) -> Self {
         let start = bytes.get(..LIMIT).unwrap_or(bytes);
         let text = shortened(&format_args!("{:?}", String::from_utf8_lossy(start)));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::entries::Entries;
+use super::places::Places;
 use super::ports::PortRange;
 use super::rule::{Part, Rule, ScopeAndPorts, ScopePortsAndExcept};
 use super::scope::{CLASSES, Scope};
@@ -24,6 +25,20 @@ impl<E: JsonSchema> JsonSchema for Entries<E> {
             "items": generator.subschema_for::<E>(),
             "minItems": 1,
         })
+    }
+}
+
+impl JsonSchema for Places {
+    fn schema_name() -> Cow<'static, str> {
+        Entries::<Rule>::schema_name()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Entries::<Rule>::json_schema(generator)
     }
 }
 

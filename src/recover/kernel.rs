@@ -7,6 +7,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address
 
 use super::{Method, NoAddress, OriginalDst, RecoveryMethod, Unrecovered, route, socket};
 use crate::address::{Address, Family};
+use crate::destinations::Places;
 use crate::option::{List, ListenerPorts};
 
 /// How the destinations of kernel sockets are recovered.
@@ -15,6 +16,8 @@ pub struct Recovery {
     pub methods: List<RecoveryMethod>,
     /// The ports that Envoy's own listeners are bound to.
     pub listener_ports: ListenerPorts,
+    /// The addresses that a socket's own may be taken for a destination.
+    pub local_destinations: Option<Places>,
     /// Whether more than a counter depends on who redirected a connection.
     pub asks_who_redirected: bool,
 }
@@ -37,6 +40,25 @@ pub struct Failure {
     pub original_dst_errno: Option<i32>,
     /// Whether the socket is transparent.
     pub is_transparent: bool,
+    /// Whether the listener is bound to an IPv4 address that is written as an IPv6 one: the kernel is
+    /// then asked about IPv6.
+    pub is_mapped: bool,
+    /// The socket's own address, if `LOCAL_ADDRESS` did not find it in `local_destinations`.
+    pub unlisted: Option<Address>,
+}
+
+impl Failure {
+    /// Whether the only answer was the socket's own address, and that is not listed.
+    pub fn is_own_address_alone(&self) -> bool {
+        self.original_dst_errno.is_none() && self.unlisted.is_some()
+    }
+}
+
+impl Recovery {
+    fn is_local_destination(&self, address: Address) -> bool {
+        let places = self.local_destinations.as_ref();
+        places.is_some_and(|places| places.contains(address.into()))
+    }
 }
 
 impl<'a> KernelSocket<'a> {
@@ -58,7 +80,7 @@ impl<'a> KernelSocket<'a> {
         envoy: &impl EnvoyListenerFilter,
         recovery: &Recovery,
     ) -> Result<OriginalDst, Unrecovered> {
-        let (mut passed_over, mut original_dst_errno) = (None, None);
+        let (mut passed_over, mut original_dst_errno, mut unlisted) = (None, None, None);
         for method in &*recovery.methods {
             let found = match method {
                 RecoveryMethod::SoOriginalDst => match socket::original_dst(self.fd, self.family) {
@@ -78,6 +100,18 @@ impl<'a> KernelSocket<'a> {
                     }
                 }
                 RecoveryMethod::Transparent => continue,
+                RecoveryMethod::LocalAddress => match socket::own_address(self.fd) {
+                    Ok(address) if recovery.is_local_destination(address) => OriginalDst {
+                        method: Method::LocalAddress,
+                        address,
+                        is_unredirected: false,
+                    },
+                    Ok(address) => {
+                        unlisted = Some(address);
+                        continue;
+                    }
+                    Err(_) => return Err(Unrecovered::Invalid(Method::LocalAddress)),
+                },
             };
             if !found.is_unredirected {
                 return Ok(found);
@@ -94,6 +128,8 @@ impl<'a> KernelSocket<'a> {
         Err(Unrecovered::Kernel(Failure {
             original_dst_errno,
             is_transparent: self.is_transparent(),
+            is_mapped: self.local.0.starts_with(b"::ffff:"),
+            unlisted,
         }))
     }
 

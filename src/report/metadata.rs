@@ -21,6 +21,7 @@ pub fn publish(envoy: &mut impl EnvoyListenerFilter, case: &Case) {
     let listener = envoy
         .get_direct_local_address()
         .map(|address| Endpoint(address).to_string());
+    let rule = case.denial.map(|denial| denial.to_string());
     let mut set = |key, value: &str| envoy.set_dynamic_metadata_string(NAMESPACE, key, value);
     set("verdict", verdict.name());
     set("method", method);
@@ -28,6 +29,7 @@ pub fn publish(envoy: &mut impl EnvoyListenerFilter, case: &Case) {
         ("destination", destination),
         ("source", source),
         ("listener_address", listener),
+        ("rule", rule),
     ] {
         if let Some(value) = value {
             set(key, &value);

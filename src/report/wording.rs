@@ -80,6 +80,12 @@ impl Display for Found<'_> {
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("no destination: ")?;
+        if self.is_mapped {
+            return f.write_str(
+                "the listener is bound to an IPv4 address in the form of an IPv6 one, so that the \
+                 kernel is asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat)",
+            );
+        }
         let cause = match self.original_dst_errno {
             None => "SO_ORIGINAL_DST is not among the recovery_methods",
             Some(libc::ENOENT) => {
@@ -100,6 +106,12 @@ impl Display for Failure {
             }
         };
         f.write_str(cause)?;
+        if let Some(own) = self.unlisted {
+            return write!(
+                f,
+                "; the socket's own address {own} is not in local_destinations"
+            );
+        }
         if self.is_transparent {
             f.write_str(
                 "; the listener is transparent, but TRANSPARENT is not among the recovery_methods",
@@ -115,7 +127,12 @@ impl Display for Outcome<'_> {
         match self.0.verdict {
             Verdict::Restored(_) => return f.write_str("restored"),
             Verdict::Unredirected | Verdict::Looped => self.0.redirector.fmt(f)?,
-            Verdict::Denied => f.write_str("denied by the rules in destinations")?,
+            Verdict::Denied => {
+                f.write_str("denied by the rules in destinations")?;
+                if let Some(denial) = self.0.denial {
+                    write!(f, ": {denial}")?;
+                }
+            }
             Verdict::Unavailable => f.write_str("not redirected")?,
             Verdict::Invalid => f.write_str("not an address that this Envoy takes")?,
         }

@@ -5,6 +5,7 @@
 
 mod internal;
 mod kernel;
+mod local_address;
 mod options;
 mod redirector;
 mod told;

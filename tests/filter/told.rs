@@ -38,6 +38,7 @@ fn metadata() {
                 "destination",
                 "source",
                 "listener_address",
+                "rule",
             ]
             .map(|key| {
                 connection
@@ -50,12 +51,12 @@ fn metadata() {
     assert_eq!(
         published,
         [
-            "RESTORED SO_ORIGINAL_DST 10.2.0.2:80 10.1.0.2:1000 10.1.0.1:15001",
-            "DENIED SO_ORIGINAL_DST 10.3.0.3:80 10.1.0.2:1000 10.1.0.1:15001",
-            "UNREDIRECTED SO_ORIGINAL_DST 10.1.0.1:15001 10.1.0.2:1000 10.1.0.1:15001",
-            "RESTORED TRANSPARENT 10.2.0.2:80 10.1.0.2:1000 10.1.0.1:15001",
-            "UNAVAILABLE NONE - 10.1.0.2:1000 10.1.0.1:15001",
-            "INVALID NONE - - -",
+            "RESTORED SO_ORIGINAL_DST 10.2.0.2:80 10.1.0.2:1000 10.1.0.1:15001 -",
+            "DENIED SO_ORIGINAL_DST 10.3.0.3:80 10.1.0.2:1000 10.1.0.1:15001 deny[0] 10.3.0.0/16",
+            "UNREDIRECTED SO_ORIGINAL_DST 10.1.0.1:15001 10.1.0.2:1000 10.1.0.1:15001 -",
+            "RESTORED TRANSPARENT 10.2.0.2:80 10.1.0.2:1000 10.1.0.1:15001 -",
+            "UNAVAILABLE NONE - 10.1.0.2:1000 10.1.0.1:15001 -",
+            "INVALID NONE - - - -",
         ]
     );
 }
@@ -74,6 +75,7 @@ fn metrics_have_their_prefix() {
         for counter in [
             "restored_redirect",
             "restored_transparent",
+            "restored_local_address",
             "restored_metadata",
             "restored_filter_state",
             "source_restored",
@@ -149,7 +151,8 @@ fn the_log_is_not_flooded() {
         [(
             Level::Warn,
             "original_dst: connection from 10.1.0.2:1000 at 10.1.0.1:15001: destination \
-             10.3.0.3:80 by SO_ORIGINAL_DST: denied by the rules in destinations, closed (9 more \
+             10.3.0.3:80 by SO_ORIGINAL_DST: denied by the rules in destinations: deny[0] 10.3.0.0/16, \
+             closed (9 more \
              like this not shown)"
                 .to_owned()
         )]

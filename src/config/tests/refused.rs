@@ -6,7 +6,9 @@ use super::*;
 const REFUSED: &str = include_str!("refused.txt");
 
 /// What no JSON Schema can say.
-const BEYOND_THE_SCHEMA: [&str; 9] = [
+const BEYOND_THE_SCHEMA: [&str; 11] = [
+    "LOCAL_ADDRESS may take",
+    "only LOCAL_ADDRESS takes them",
     "repeats entry",
     "lies outside of the entry",
     "leaves nothing of the entry",
