@@ -65,7 +65,7 @@ const ACCEPTED: [(&str, &str, Option<&str>); 31] = [
 ];
 
 /// Texts with a scope; not for an `ORIGINAL_DST` cluster before 1.39.
-const SCOPED: [(&str, &str, Option<&str>); 9] = [
+const SCOPED: [(&str, &str, Option<&str>); 12] = [
     (
         "[fe80::a1%eth1]:8080",
         "[fe80::a1%12]:8080",
@@ -82,6 +82,9 @@ const SCOPED: [(&str, &str, Option<&str>); 9] = [
         Some("[fe80::a1%2]:8080"),
     ),
     ("[fe80::a1%lo]:8080", "[fe80::a1%1]:8080", None),
+    ("[ff02::1%lo]:8080", "[ff02::1%1]:8080", None),
+    ("[ff01::1%lo]:8080", "[ff01::1%1]:8080", None),
+    ("[ff12::1%lo]:8080", "[ff12::1%1]:8080", None),
     ("[fe80::a1%99]:8080", "[fe80::a1%99]:8080", None),
     (
         "[fe80::a1%4294967295]:8080",
@@ -188,7 +191,7 @@ const REFUSED: [&str; 69] = [
 ];
 
 /// Texts whose scope is none.
-const REFUSED_SCOPES: [&str; 10] = [
+const REFUSED_SCOPES: [&str; 13] = [
     "[fe80::a1%]:8080",
     "[fe80::a1%no-such-interface]:8080",
     "[fe80::a1%eth9]:8080",
@@ -199,6 +202,9 @@ const REFUSED_SCOPES: [&str; 10] = [
     "[fe80::a1%4294967296]:8080",
     "[fd02::2%eth1]:8080",
     "[fe80::a1%eth1%eth1]:8080",
+    "[ff00::1%lo]:8080",
+    "[ff03::1%lo]:8080",
+    "[ff05::1%lo]:8080",
 ];
 
 /// Every text in every form.
