@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::access_log::{Source, access_log};
 use crate::module::{builtin_filter, is_original_dst};
+use crate::netns::Netns;
 
 /// The cluster that connects to the restored address; every [`bootstrap`] has it.
 pub const ORIGINAL_DST: &str = "original_dst";
@@ -79,6 +80,12 @@ impl Listener {
         self
     }
 
+    /// Listens in this namespace, wherever Envoy runs.
+    pub fn within(mut self, host: &Netns) -> Self {
+        self.value["address"]["socket_address"]["network_namespace_filepath"] = json!(host.path());
+        self
+    }
+
     /// Forwards to this cluster instead of [`ORIGINAL_DST`].
     pub fn cluster(self, name: &str) -> Self {
         Self {
@@ -144,15 +151,26 @@ pub fn bootstrap(
     listeners: impl IntoIterator<Item = Value>,
     clusters: impl IntoIterator<Item = Value>,
 ) -> Value {
-    let original_dst = json!({
-        "name": ORIGINAL_DST,
-        "type": "ORIGINAL_DST",
-        "lb_policy": "CLUSTER_PROVIDED",
-        "connect_timeout": "2s",
-    });
+    let original_dst = original_dst_cluster(ORIGINAL_DST);
     let listeners: Vec<Value> = listeners.into_iter().collect();
     let clusters: Vec<Value> = iter::once(original_dst).chain(clusters).collect();
     json!({ "static_resources": { "listeners": listeners, "clusters": clusters } })
+}
+
+/// A cluster that connects to the restored address.
+pub fn original_dst_cluster(name: &str) -> Value {
+    json!({
+        "name": name,
+        "type": "ORIGINAL_DST",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "connect_timeout": "2s",
+    })
+}
+
+/// The cluster with so many connections at most, which end a loop.
+pub fn limited(mut cluster: Value, connections: u64) -> Value {
+    cluster["circuit_breakers"] = json!({ "thresholds": [{ "max_connections": connections }] });
+    cluster
 }
 
 /// A cluster of one fixed endpoint.

@@ -49,6 +49,11 @@ impl Netns {
         &self.0.name
     }
 
+    /// The file that stands for it, as Envoy's `network_namespace_filepath` wants it.
+    pub fn path(&self) -> PathBuf {
+        path(self.name())
+    }
+
     /// A number for `--base-id`, under which Envoys of this namespace hot-restart each other.
     pub(crate) fn base_id(&self) -> u64 {
         self.0.base_id
@@ -69,7 +74,7 @@ impl Netns {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         let mut net = OsString::from("--net=");
-        net.push(path(self.name()));
+        net.push(self.path());
         command.arg(net).arg("--").arg(program);
         command
     }

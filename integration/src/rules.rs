@@ -27,6 +27,11 @@ impl To {
             To::Any => "-p tcp".to_owned(),
         }
     }
+
+    /// Of the connections of local processes, all but Envoy's own: those would come back to it.
+    fn matches_of_others(self) -> String {
+        format!("{} -m owner ! --gid-owner {ENVOY_GID}", self.matches())
+    }
 }
 
 /// The recipes hold for IPv4 and IPv6 where nothing else is said, and those on incoming
@@ -52,10 +57,9 @@ impl Netns {
 
     /// Redirects the connections of local processes to a local port, Envoy's own excepted.
     pub fn redirect_output(&self, to: To, port: u16) {
-        let matches = to.matches();
+        let matches = to.matches_of_others();
         self.both(&format!(
-            "-t nat -A OUTPUT {matches} -m owner ! --gid-owner {ENVOY_GID} \
-             -j REDIRECT --to-ports {port}"
+            "-t nat -A OUTPUT {matches} -j REDIRECT --to-ports {port}"
         ));
     }
 
@@ -63,6 +67,13 @@ impl Netns {
     pub fn dnat(&self, to: To, listener: SocketAddr) {
         let matches = to.matches();
         let rule = format!("-t nat -A PREROUTING -i eth0 {matches} -j DNAT --to {listener}");
+        self.family(listener.ip(), &rule);
+    }
+
+    /// As [`Netns::dnat`], for the connections of local processes, Envoy's own excepted.
+    pub fn dnat_output(&self, to: To, listener: SocketAddr) {
+        let matches = to.matches_of_others();
+        let rule = format!("-t nat -A OUTPUT {matches} -j DNAT --to {listener}");
         self.family(listener.ip(), &rule);
     }
 
@@ -74,7 +85,21 @@ impl Netns {
             "-t mangle -A PREROUTING -i eth0 {matches} \
              -j TPROXY --on-port {port} --tproxy-mark {MARK}"
         ));
-        self.deliver_marked();
+        self.deliver_marked("eth0");
+    }
+
+    /// As [`Netns::tproxy`], for the connections of local processes, Envoy's own excepted: they are
+    /// marked as they leave, and so routed to this host, where they come in by `lo`.
+    pub fn tproxy_output(&self, to: To, port: u16) {
+        let (matches, of_others) = (to.matches(), to.matches_of_others());
+        self.both(&format!(
+            "-t mangle -A OUTPUT {of_others} -j MARK --set-mark {MARK}"
+        ));
+        self.both(&format!(
+            "-t mangle -A PREROUTING -i lo {matches} -m mark --mark {MARK} \
+             -j TPROXY --on-port {port} --tproxy-mark {MARK}"
+        ));
+        self.deliver_marked("lo");
     }
 
     /// As [`Netns::tproxy`], to a listener bound to one address, for connections of its family.
@@ -85,13 +110,24 @@ impl Netns {
              -j TPROXY --on-ip {ip} --on-port {port} --tproxy-mark {MARK}"
         );
         self.family(ip, &rule);
-        self.deliver_marked();
+        self.deliver_marked("eth0");
     }
 
     /// Tracks no TCP connection. Rules of the nat table then see none either.
     pub fn notrack(&self) {
         for chain in ["PREROUTING", "OUTPUT"] {
             self.both(&format!("-t raw -A {chain} -p tcp -j CT --notrack"));
+        }
+    }
+
+    /// Tracks no TCP connection to this port, as [`Netns::notrack`].
+    pub fn notrack_port(&self, port: u16) {
+        for chain in ["PREROUTING", "OUTPUT"] {
+            for way in ["--dport", "--sport"] {
+                self.both(&format!(
+                    "-t raw -A {chain} -p tcp {way} {port} -j CT --notrack"
+                ));
+            }
         }
     }
 
@@ -115,6 +151,20 @@ impl Netns {
         ));
     }
 
+    /// Routes what a rule has marked to this host, whatever its destination, if it comes from this
+    /// interface; `lo` stands for local processes. With `tcp_fwmark_accept`, the answers to marked
+    /// connections are marked as well: those must find their way out.
+    pub fn deliver_marked(&self, from: &str) {
+        let rule = format!("iif {from} fwmark {MARK} lookup {TABLE}");
+        self.sh(&format!(
+            "for family in -4 -6; do
+               ip $family rule del {rule} 2>/dev/null || true
+               ip $family rule add {rule}
+               ip $family route replace local default dev lo table {TABLE}
+             done"
+        ));
+    }
+
     fn both(&self, rule: &str) {
         self.sh(&format!("iptables -w {rule}\nip6tables -w {rule}"));
     }
@@ -124,17 +174,6 @@ impl Netns {
             IpAddr::V4(_) => self.iptables(rule),
             IpAddr::V6(_) => self.ip6tables(rule),
         }
-    }
-
-    /// Routes what the rule has marked to this host, whatever its destination.
-    fn deliver_marked(&self) {
-        self.sh(&format!(
-            "for family in -4 -6; do
-               ip $family rule del fwmark {MARK} lookup {TABLE} 2>/dev/null || true
-               ip $family rule add fwmark {MARK} lookup {TABLE}
-               ip $family route replace local default dev lo table {TABLE}
-             done"
-        ));
     }
 }
 

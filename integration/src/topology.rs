@@ -90,9 +90,14 @@ impl Lab {
                           addr add 2001:db8:89::10/128 dev lo nodad
                           route add unreachable 198.51.100.0/24
                           route add unreachable 2001:db8:89::/64");
-        hosts
-            .into_iter()
-            .for_each(|host| wait(host, addresses_are_local));
+        hosts.into_iter().for_each(Netns::wait_for_addresses);
+    }
+}
+
+impl Netns {
+    /// Waits until what was added to its addresses is its own.
+    pub fn wait_for_addresses(&self) {
+        wait(self, addresses_are_local);
     }
 }
 

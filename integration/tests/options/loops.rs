@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use lab::address::{GATEWAY_UPSTREAM_V4, GATEWAY_UPSTREAM_V6, GATEWAY_V4, GATEWAY_V6};
 use lab::client::tcp_ask;
+use lab::config::limited;
 use lab::module::builtin_filter;
 use lab::{Lab, Version, eventually};
-use serde_json::json;
 
 use crate::way::Way::{self, *};
 use crate::way::{config, module};
@@ -30,8 +30,8 @@ fn check(rows: &[Row]) {
         |yaml: Option<_>, port| yaml.map_or_else(builtin_filter, |yaml| module(yaml, port));
     let place = |&((yaml, way, ..), port): &(Row, _)| (filter(yaml, port), way, "", port);
     let mut config = config(rows.iter().map(place));
-    config["static_resources"]["clusters"][0]["circuit_breakers"] =
-        json!({ "thresholds": [{ "max_connections": LIMIT }] });
+    let cluster = &mut config["static_resources"]["clusters"][0];
+    *cluster = limited(cluster.take(), LIMIT);
     for version in Version::under_test() {
         let envoy = start(&lab, version, config.clone());
         let counter = format!("{}.original_dst.unredirected", namespace(version));
