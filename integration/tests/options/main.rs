@@ -6,6 +6,7 @@ mod hand_off;
 mod loading;
 mod log_lines;
 mod loops;
+mod own_addresses;
 mod recovery;
 mod redirection;
 mod reporting;
