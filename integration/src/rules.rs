@@ -47,10 +47,17 @@ impl Netns {
         self.sh(&format!("ip6tables -w {arguments}"));
     }
 
+    /// Runs both with these arguments.
+    pub fn ip46tables(&self, arguments: &str) {
+        self.sh(&format!(
+            "iptables -w {arguments}\nip6tables -w {arguments}"
+        ));
+    }
+
     /// Redirects incoming connections to a local port.
     pub fn redirect(&self, to: To, port: u16) {
         let matches = to.matches();
-        self.both(&format!(
+        self.ip46tables(&format!(
             "-t nat -A PREROUTING -i eth0 {matches} -j REDIRECT --to-ports {port}"
         ));
     }
@@ -58,7 +65,7 @@ impl Netns {
     /// Redirects the connections of local processes to a local port, Envoy's own excepted.
     pub fn redirect_output(&self, to: To, port: u16) {
         let matches = to.matches_of_others();
-        self.both(&format!(
+        self.ip46tables(&format!(
             "-t nat -A OUTPUT {matches} -j REDIRECT --to-ports {port}"
         ));
     }
@@ -81,25 +88,25 @@ impl Netns {
     /// unchanged.
     pub fn tproxy(&self, to: To, port: u16) {
         let matches = to.matches();
-        self.both(&format!(
+        self.ip46tables(&format!(
             "-t mangle -A PREROUTING -i eth0 {matches} \
              -j TPROXY --on-port {port} --tproxy-mark {MARK}"
         ));
-        self.deliver_marked("eth0");
+        self.deliver_marked(MARK, "eth0");
     }
 
     /// As [`Netns::tproxy`], for the connections of local processes, Envoy's own excepted: they are
     /// marked as they leave, and so routed to this host, where they come in by `lo`.
     pub fn tproxy_output(&self, to: To, port: u16) {
         let (matches, of_others) = (to.matches(), to.matches_of_others());
-        self.both(&format!(
+        self.ip46tables(&format!(
             "-t mangle -A OUTPUT {of_others} -j MARK --set-mark {MARK}"
         ));
-        self.both(&format!(
+        self.ip46tables(&format!(
             "-t mangle -A PREROUTING -i lo {matches} -m mark --mark {MARK} \
              -j TPROXY --on-port {port} --tproxy-mark {MARK}"
         ));
-        self.deliver_marked("lo");
+        self.deliver_marked(MARK, "lo");
     }
 
     /// As [`Netns::tproxy`], to a listener bound to one address, for connections of its family.
@@ -110,13 +117,13 @@ impl Netns {
              -j TPROXY --on-ip {ip} --on-port {port} --tproxy-mark {MARK}"
         );
         self.family(ip, &rule);
-        self.deliver_marked("eth0");
+        self.deliver_marked(MARK, "eth0");
     }
 
     /// Tracks no TCP connection. Rules of the nat table then see none either.
     pub fn notrack(&self) {
         for chain in ["PREROUTING", "OUTPUT"] {
-            self.both(&format!("-t raw -A {chain} -p tcp -j CT --notrack"));
+            self.ip46tables(&format!("-t raw -A {chain} -p tcp -j CT --notrack"));
         }
     }
 
@@ -124,7 +131,7 @@ impl Netns {
     pub fn notrack_port(&self, port: u16) {
         for chain in ["PREROUTING", "OUTPUT"] {
             for way in ["--dport", "--sport"] {
-                self.both(&format!(
+                self.ip46tables(&format!(
                     "-t raw -A {chain} -p tcp {way} {port} -j CT --notrack"
                 ));
             }
@@ -134,7 +141,7 @@ impl Netns {
     /// Tracks connections although nothing redirects them: `SO_ORIGINAL_DST` then answers a
     /// direct connection with the address it arrived at.
     pub fn track(&self) {
-        self.both("-A INPUT -m conntrack --ctstate NEW -j ACCEPT");
+        self.ip46tables("-A INPUT -m conntrack --ctstate NEW -j ACCEPT");
     }
 
     /// Removes all rules of every table, and the routing of [`Netns::tproxy`]. Connections that
@@ -146,16 +153,16 @@ impl Netns {
              done
              for family in -4 -6; do
                ip $family route flush table {TABLE} 2>/dev/null || true
-               while ip $family rule del fwmark {MARK} lookup {TABLE} 2>/dev/null; do :; done
+               while ip $family rule del lookup {TABLE} 2>/dev/null; do :; done
              done"
         ));
     }
 
-    /// Routes what a rule has marked to this host, whatever its destination, if it comes from this
+    /// Routes what carries a mark to this host, whatever its destination, if it comes from this
     /// interface; `lo` stands for local processes. With `tcp_fwmark_accept`, the answers to marked
     /// connections are marked as well: those must find their way out.
-    pub fn deliver_marked(&self, from: &str) {
-        let rule = format!("iif {from} fwmark {MARK} lookup {TABLE}");
+    pub fn deliver_marked(&self, mark: &str, from: &str) {
+        let rule = format!("iif {from} fwmark {mark} lookup {TABLE}");
         self.sh(&format!(
             "for family in -4 -6; do
                ip $family rule del {rule} 2>/dev/null || true
@@ -163,10 +170,6 @@ impl Netns {
                ip $family route replace local default dev lo table {TABLE}
              done"
         ));
-    }
-
-    fn both(&self, rule: &str) {
-        self.sh(&format!("iptables -w {rule}\nip6tables -w {rule}"));
     }
 
     fn family(&self, ip: IpAddr, rule: &str) {

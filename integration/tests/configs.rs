@@ -251,7 +251,7 @@ fn tproxy_behind_dnat() {
         SocketAddr::new(UPSTREAM_V4, PORT),
     );
     // A local process asks for the service; what is marked is routed back to this host, translated.
-    lab.gateway.deliver_marked("lo");
+    lab.gateway.deliver_marked("0x1/0x1", "lo");
     for rule in [
         format!("-t nat -A OUTPUT -d {NOBODY_V4} -p tcp -j DNAT --to {endpoint}"),
         format!("-t mangle -A OUTPUT -d {NOBODY_V4} -p tcp -j MARK --set-mark 0x1/0x1"),

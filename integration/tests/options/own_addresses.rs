@@ -9,7 +9,7 @@ mod table;
 
 use guard::Guard;
 use run::{Envoys, check};
-use table::parse;
+use table::{Row, parse};
 
 /// Envoy on the gateway. It reaches every address, so that it loops wherever it has a destination.
 const INSIDE: &str = "
@@ -79,4 +79,13 @@ fn envoy_in_the_namespace() {
 #[test]
 fn envoy_in_another_namespace() {
     check(&parse(OUTSIDE), Envoys::Outside, Guard::ListenerPorts);
+}
+
+/// Nothing redirects, so that nothing marks: no port is listed.
+#[test]
+fn without_the_mark() {
+    for (table, envoys) in [(INSIDE, Envoys::Inside), (OUTSIDE, Envoys::Outside)] {
+        let rows: Vec<_> = parse(table).into_iter().map(Row::unredirected).collect();
+        check(&rows, envoys, Guard::RedirectMark);
+    }
 }

@@ -193,17 +193,18 @@ fn canonical_text(address: &str) -> String {
         .map_or(address.to_owned(), |address| canonical(address).to_string())
 }
 
-type Stats = BTreeMap<String, u64>;
+/// Counters by their names.
+pub type Stats = BTreeMap<String, u64>;
 
 /// The filter's stats in all listeners.
-fn filter_stats(envoy: &Envoy) -> Stats {
+pub fn filter_stats(envoy: &Envoy) -> Stats {
     let mut stats = envoy.stats();
     stats.retain(|name, _| name.starts_with("listener.") && name.contains(".original_dst."));
     stats
 }
 
 /// The last parts of the names of the stats that moved; the number too if it is not by one.
-fn moved(before: &Stats, after: &Stats) -> Vec<String> {
+pub fn moved(before: &Stats, after: &Stats) -> Vec<String> {
     let moved = after.iter().filter_map(|(name, value)| {
         let last = name.rsplit_once('.')?.1;
         match value - before.get(name).unwrap_or(&0) {

@@ -85,6 +85,11 @@ impl Column {
 }
 
 impl Way {
+    /// Whether a rule catches the connections.
+    pub fn redirects(self) -> bool {
+        !matches!(self, Self::Direct | Self::Transparent)
+    }
+
     fn is_crossed(self) -> bool {
         matches!(self, Self::CrossedRedirect | Self::CrossedTproxy)
     }

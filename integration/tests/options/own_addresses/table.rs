@@ -55,6 +55,12 @@ impl Row {
         found.map(|(_, _, cell)| *cell)
     }
 
+    /// Without the columns in which a rule redirects.
+    pub fn unredirected(mut self) -> Self {
+        self.cells.retain(|(column, ..)| !column.way.redirects());
+        self
+    }
+
     /// The columns and clients with a way to this address.
     pub fn ways(&self) -> impl Iterator<Item = (Column, Client)> {
         self.cells
