@@ -13,6 +13,7 @@ use super::gateway::{lab, resolve};
 use super::guard::Guard;
 use super::place::{Bound, Client, LIMIT, Place};
 use super::table::{Cell, Row};
+use crate::row::idle_stats;
 use crate::{LISTENER, namespace};
 
 /// Where Envoy runs. Its listeners are always the gateway's.
@@ -150,13 +151,12 @@ impl Round<'_> {
     fn wanted(&self, cell: Cell) -> Counts {
         match (self.guard, cell) {
             (None, Cell::Loops) => [1 + LIMIT, 0, 0],
-            (None, _) | (Some(Guard::ListenerPorts), Cell::Anycast) => [1, 0, 0],
+            (None, Cell::Ends | Cell::NoDestination) => [1, 0, 0],
             (Some(Guard::ListenerPorts), Cell::NoDestination) => [1, 0, 1],
             (Some(_), _) => [0, 1, 0],
         }
     }
 
-    /// The clients see their connections closed once all that Envoy made of them are.
     fn ask(&self, address: &str, cells: &[(&Place, Cell)]) -> Vec<Result<Answer, Failure>> {
         let ask = |place: &Place| {
             let host = self.host(place.client);
@@ -182,7 +182,7 @@ impl Round<'_> {
     }
 
     fn counts(&self, cells: &[(&Place, Cell)]) -> Vec<Counts> {
-        let stats = self.envoy.stats();
+        let stats = idle_stats(&self.envoy);
         let names = [
             "downstream_cx_total".to_owned(),
             format!("{}.original_dst.unredirected", namespace(self.version)),

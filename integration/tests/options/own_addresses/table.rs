@@ -9,9 +9,6 @@ pub enum Cell {
     Loops,
     /// `.`: it does not: what Envoy connects to is not the listener.
     Ends,
-    /// `a`: it does not, for no host accepts a connection to an anycast address. Unlike the others,
-    /// such an address is nobody's own: it is restored, and Envoy tries once, in vain.
-    Anycast,
     /// `?`: nor is there a destination. Nothing redirects the connection, and nothing tracks it.
     NoDestination,
 }
@@ -74,7 +71,6 @@ impl Cell {
         match sign {
             'L' => Some(Self::Loops),
             '.' => Some(Self::Ends),
-            'a' => Some(Self::Anycast),
             '?' => Some(Self::NoDestination),
             '-' => None,
             _ => panic!("not a cell: {sign}"),
