@@ -76,7 +76,7 @@ fn refused() {
         (
             yaml("recovery_methods: [TPROXY]"),
             "filter_config: recovery_methods[0]: \"TPROXY\": expected one of SO_ORIGINAL_DST, \
-             TRANSPARENT",
+             TRANSPARENT, LOCAL_ADDRESS",
         ),
         (
             yaml("unredirected_connections: DROP"),
@@ -112,8 +112,9 @@ fn refused() {
         (
             yaml("unredirected: CLOSE"),
             "filter_config: unredirected: \"CLOSE\": unknown field: accepted are \
-             recovery_methods, unredirected_connections, listener_ports, redirect_mark, own_mark, \
-             unrecovered_connections, destinations, hand_off, publish_metadata, stat_prefix",
+             recovery_methods, local_destinations, unredirected_connections, listener_ports, \
+             redirect_mark, own_mark, unrecovered_connections, destinations, hand_off, \
+             publish_metadata, stat_prefix",
         ),
         (
             text("hand_off: true"),

@@ -45,7 +45,7 @@ fn a_kind_of_line_comes_once_a_second() {
         let line = |level: &str, client: &str| {
             format!(
                 "{level}: connection from {client} at 10.1.0.1:15001: destination 10.2.0.2:8080 by \
-                 SO_ORIGINAL_DST: denied by the rules in destinations, closed"
+                 SO_ORIGINAL_DST: denied by the rules in destinations: deny[0] 10.2.0.2, closed"
             )
         };
         (0..4).for_each(|_| drop(ask()));
@@ -161,37 +161,40 @@ const ROWS: [Row; 14] = [
         Redirect,
         UPSTREAM,
         "warning",
-        "destination 10.2.0.2:8080 by SO_ORIGINAL_DST: denied by the rules in destinations, closed",
+        "destination 10.2.0.2:8080 by SO_ORIGINAL_DST: denied by the rules in destinations: deny[0] \
+         private, closed",
     ),
     (
         "destinations: { allow: [link-local] }",
         Redirect,
         "[fd02::2]:8080",
         "warning",
-        "destination [fd02::2]:8080 by SO_ORIGINAL_DST: denied by the rules in destinations, closed",
+        "destination [fd02::2]:8080 by SO_ORIGINAL_DST: denied by the rules in destinations: no \
+         allow entry matches, closed",
     ),
     (
         "destinations: { deny: [private], on_denied: IGNORE }",
         TproxyUntracked,
         UPSTREAM,
         "warning",
-        "destination 10.2.0.2:8080 by TRANSPARENT: denied by the rules in destinations, left as \
-         it came",
+        "destination 10.2.0.2:8080 by TRANSPARENT: denied by the rules in destinations: deny[0] \
+         private, left as it came",
     ),
     (
         "destinations: { deny: [private], on_denied: AUDIT }",
         Redirect,
         UPSTREAM,
         "warning",
-        "destination 10.2.0.2:8080 by SO_ORIGINAL_DST: denied by the rules in destinations, \
-         restored all the same",
+        "destination 10.2.0.2:8080 by SO_ORIGINAL_DST: denied by the rules in destinations: \
+         deny[0] private, restored all the same",
     ),
     (
         "destinations: { deny: [private] }",
         FilterState,
         UPSTREAM,
         "warning",
-        "destination 10.2.0.2:8080 by FILTER_STATE: denied by the rules in destinations, closed",
+        "destination 10.2.0.2:8080 by FILTER_STATE: denied by the rules in destinations: deny[0] \
+         private, closed",
     ),
     (
         "destinations: { deny: [link-local] }",
@@ -199,7 +202,7 @@ const ROWS: [Row; 14] = [
         "[::ffff:169.254.169.254]:80",
         "warning",
         "destination 169.254.169.254:80 by METADATA: denied by the rules in \
-         destinations, closed",
+         destinations: deny[0] link-local, closed",
     ),
 ];
 

@@ -9,12 +9,13 @@ use lab::{Lab, Listener, To, Upstream, Version, bootstrap};
 
 use crate::{LISTENER, PORT, namespace, options, start};
 
-const COUNTERS: [&str; 11] = [
+const COUNTERS: [&str; 12] = [
     "denied",
     "error",
     "invalid_address",
     "looped",
     "restored_filter_state",
+    "restored_local_address",
     "restored_metadata",
     "restored_redirect",
     "restored_transparent",

@@ -130,7 +130,13 @@ impl Case {
         );
         let remote = &entry["downstream_remote_address"];
         assert!(client.is_none_or(|client| *remote == client), "{row}");
-        assert_eq!(entry["original_dst"], self.metadata(remote), "{row}");
+        let mut published = entry["original_dst"].clone();
+        let rule = published
+            .as_object_mut()
+            .and_then(|keys| keys.remove("rule"));
+        assert_eq!(published, self.metadata(remote), "{row}");
+        let rule = rule.as_ref().map(|rule| rule.as_str().unwrap_or_default());
+        assert!(self.is_denied_by(rule), "{row}");
 
         match self.end {
             End::Restored => {
@@ -142,11 +148,29 @@ impl Case {
         }
     }
 
+    /// Whether that can be the rule that denied it: one of the list, or that none allows it.
+    fn is_denied_by(&self, rule: Option<&str>) -> bool {
+        match rule {
+            None => self.verdict != "DENIED",
+            Some("no allow entry matches") => {
+                self.verdict == "DENIED" && self.options.contains("allow:")
+            }
+            Some(rule) => {
+                self.verdict == "DENIED"
+                    && rule.starts_with("deny[")
+                    && rule
+                        .split_once("] ")
+                        .is_some_and(|(_, name)| self.options.contains(name))
+            }
+        }
+    }
+
     /// The one counter that counts it.
     fn counter(&self) -> &'static str {
         match (self.verdict, self.method) {
             ("RESTORED", "SO_ORIGINAL_DST") => "restored_redirect",
             ("RESTORED", "TRANSPARENT") => "restored_transparent",
+            ("RESTORED", "LOCAL_ADDRESS") => "restored_local_address",
             ("RESTORED", "METADATA") => "restored_metadata",
             ("RESTORED", "FILTER_STATE") => "restored_filter_state",
             ("UNREDIRECTED", _) => "unredirected",
