@@ -119,8 +119,8 @@ fn is_local(answer: &[u8], ip: IpAddr) -> Option<bool> {
     if kind != libc::RTM_NEWROUTE || answer.len() < HEADERS || answer[FAMILY] != family(ip) {
         return None;
     }
-    // Whoever asks for an anycast address of this host's reaches this host, too.
-    Some([libc::RTN_LOCAL, libc::RTN_ANYCAST].contains(&answer[ROUTE_TYPE]))
+    // Not so an anycast address: the kernel takes no TCP connections to one.
+    Some(answer[ROUTE_TYPE] == libc::RTN_LOCAL)
 }
 
 fn u32_at(bytes: &[u8], place: usize) -> Option<u32> {
