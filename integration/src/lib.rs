@@ -39,7 +39,7 @@ mod wait;
 
 pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
-pub use envoy::{Builder, ENVOY_GID, Envoy, validate, validate_file};
+pub use envoy::{Builder, ENVOY_GID, Envoy, validate, validate_file, validate_file_on};
 pub use internal::{SetFilterState, Tunnel, with_internal_listeners};
 pub use load::{Load, Tally};
 pub use netns::Netns;

@@ -9,7 +9,7 @@ use lab::address::*;
 use lab::client::{http_get, tcp_ask};
 use lab::config::{load, with_access_log, with_filter, without_original_dst};
 use lab::module::module_filter;
-use lab::{Envoy, Failure, Lab, To, Upstream, Version, validate_file, workspace};
+use lab::{Envoy, Failure, Lab, To, Upstream, Version, validate_file_on, workspace};
 use serde_json::Value;
 
 const PORT: u16 = 8080;
@@ -18,11 +18,12 @@ const IPV4: [IpAddr; 2] = [UPSTREAM_V4, PUBLIC_V4];
 const IPV6: [IpAddr; 2] = [UPSTREAM_V6, PUBLIC_V6];
 
 /// The files that a test below runs.
-const USED: [&str; 8] = [
+const USED: [&str; 9] = [
     "dual-stack.yaml",
     "guarded-egress.yaml",
     "hand-off.yaml",
     "internal-listener.yaml",
+    "marked.yaml",
     "observed.yaml",
     "redirect.yaml",
     "tproxy-behind-dnat.yaml",
@@ -111,9 +112,12 @@ fn every_file_is_loaded_and_used() {
         USED.map(str::to_owned).into(),
         "a file without a test, or the reverse"
     );
+    let lab = Lab::new();
+    lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");
     for version in Version::under_test() {
         for file in &files {
-            if let Err(log) = validate_file(version, &directory.join(file)) {
+            let path = directory.join(file);
+            if let Err(log) = validate_file_on(&lab.gateway, version, &path) {
                 panic!("{file} in {version:?}:\n{log}");
             }
         }
@@ -239,6 +243,63 @@ fn guarded_egress() {
             let connections = envoy.stat(&format!("{listener}.downstream_cx_total"));
             assert_eq!(connections, Some(1), "{version:?}: {listener}");
         }
+    }
+}
+
+/// The commands in the comment at the top of a file.
+fn commands(file: &str) -> String {
+    let path = workspace().join("envoy-configs").join(file);
+    let text = fs::read_to_string(path).expect("the file is there");
+    let comment = text.lines().map_while(|line| line.strip_prefix('#'));
+    let commands = comment.filter_map(|line| line.strip_prefix("   "));
+    commands.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn marked() {
+    const TPROXIED: u16 = 9090;
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT, TPROXIED]);
+    lab.gateway.sh(&commands("marked.yaml"));
+    for version in Version::under_test() {
+        let envoy = start(&lab, version, with_access_log(load("marked.yaml")));
+        for ip in [UPSTREAM_V4, UPSTREAM_V6] {
+            for (client, port) in [
+                (&lab.client, PORT),
+                (&lab.client, TPROXIED),
+                (&lab.gateway, PORT),
+            ] {
+                let to = SocketAddr::new(ip, port);
+                let answer = tcp_ask(client, to);
+                let answer =
+                    answer.unwrap_or_else(|failure| panic!("{version:?}: {to}: {failure}"));
+                assert_eq!(answer.reached.local, to, "{version:?}");
+                assert_ne!(answer.reached.peer, answer.local, "{version:?}: {to}");
+            }
+        }
+        for ip in [GATEWAY_V4, GATEWAY_UPSTREAM_V6] {
+            for (client, port) in [
+                (&lab.client, LISTENER),
+                (&lab.gateway, LISTENER),
+                (&lab.client, LISTENER + 1),
+                (&lab.gateway, LISTENER + 1),
+            ] {
+                let direct = tcp_ask(client, SocketAddr::new(ip, port));
+                assert!(direct.expect_err("refused").is_closed(), "{version:?}");
+            }
+        }
+        let count = |counter: &str| envoy.stat_sum(&format!(".original_dst.{counter}"));
+        let counted = ["restored_redirect", "restored_transparent", "unredirected"].map(count);
+        assert_eq!(counted, [Some(4), Some(2), Some(8)], "{version:?}");
+
+        // A rule that does not exempt Envoy.
+        let rule = format!("-p tcp --dport {PORT} -j REDIRECT --to-ports {LISTENER}");
+        lab.gateway.iptables(&format!("-t nat -A OUTPUT {rule}"));
+        let looped = tcp_ask(&lab.client, SocketAddr::new(UPSTREAM_V4, PORT));
+        assert!(looped.expect_err("refused").is_closed(), "{version:?}");
+        let counted = ["restored_redirect", "looped"].map(count);
+        assert_eq!(counted, [Some(5), Some(1)], "{version:?}");
+        lab.gateway.iptables(&format!("-t nat -D OUTPUT {rule}"));
     }
 }
 

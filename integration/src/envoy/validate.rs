@@ -7,22 +7,30 @@ use serde_json::{Value, json};
 
 use super::builder::prepare;
 use super::files::{Files, read};
+use crate::netns::Netns;
 use crate::version::Version;
 
 /// Has Envoy check a config without serving it (`--mode validate`): its log, as `Ok` if it
 /// accepts the config.
 pub fn validate(version: Version, config: &Value) -> Result<String, String> {
     let files = Files::new(config);
-    check(version, config, &files.config())
+    let envoy = Command::new(version.binary());
+    check(envoy, config, &files.config())
 }
 
 /// As [`validate`], for a file, in the form in which it is.
 pub fn validate_file(version: Version, path: &Path) -> Result<String, String> {
-    check(version, &json!(read(path)), path)
+    let envoy = Command::new(version.binary());
+    check(envoy, &json!(read(path)), path)
 }
 
-fn check(version: Version, config: &Value, path: &Path) -> Result<String, String> {
-    let mut command = Command::new(version.binary());
+/// As [`validate_file`], on a host of the lab, for what a config needs of it.
+pub fn validate_file_on(host: &Netns, version: Version, path: &Path) -> Result<String, String> {
+    let envoy = host.command(version.binary());
+    check(envoy, &json!(read(path)), path)
+}
+
+fn check(mut command: Command, config: &Value, path: &Path) -> Result<String, String> {
     prepare(&mut command, config, path);
     let output = command
         .args(["--mode", "validate", "--disable-hot-restart"])
