@@ -12,8 +12,6 @@ use run::{Envoys, check};
 use table::{Row, parse};
 
 /// Envoy on the gateway. It reaches every address, so that it loops wherever it has a destination.
-/// The exception is the anycast address of the subnet, `fd02::`: a rule may redirect what asks for
-/// it, but no host accepts a connection there.
 const INSIDE: &str = "
                   direct redirect dnat redirect/crossed transparent tproxy tproxy/crossed direct/untracked transparent/untracked tproxy/untracked tproxy/crossed/untracked
 127.0.0.1         L-     L-       L-   L-               L-          L-     L-             ?-               L-                    L-               L-
@@ -38,12 +36,13 @@ fd02::1           LL     LL       LL   LL               LL          LL     LL   
 2001:db8:66::10   LL     LL       LL   LL               LL          LL     LL             ??               LL                    LL               LL
 2001:db8:77::7    LL     LL       LL   LL               LL          LL     LL             ??               LL                    LL               LL
 2001:db8:78::7    LL     LL       LL   LL               LL          LL     LL             ??               LL                    LL               LL
-fd02::            --     ..       ..   ..               --          --     --             --               --                    --               --
+fd02::            --     aa       aa   aa               --          --     --             --               --                    --               --
 fe80::a1%eth0     LL     -L       LL   -L               LL          -L     -L             ??               LL                    -L               -L
 fe80::b1%eth1     L-     --       --   --               L-          --     --             ?-               L-                    --               --
 ";
 
 /// Envoy on the upstream, where loopback and link-local addresses are others' than the gateway's.
+/// It cannot ask about addresses of the gateway: a listed port alone decides, of `fd02::` too.
 const OUTSIDE: &str = "
                   direct redirect dnat redirect/crossed transparent tproxy tproxy/crossed direct/untracked transparent/untracked tproxy/untracked tproxy/crossed/untracked
 127.0.0.1         .-     .-       .-   .-               .-          .-     .-             ?-               .-                    .-               .-

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use lab::access_log::{Source, of};
 use lab::client::tcp_ask;
@@ -129,7 +130,7 @@ impl Round<'_> {
             .collect();
         let before = self.counts(&cells);
         let answers = self.ask(row.address, &cells);
-        let after = self.counts(&cells);
+        let after = self.counts_after(&before, &cells);
         let seen = before.into_iter().zip(after).zip(answers);
         let seen = seen.map(|((before, after), answer)| {
             let counts: Counts = [0, 1, 2].map(|count| after[count] - before[count]);
@@ -151,7 +152,7 @@ impl Round<'_> {
     fn wanted(&self, cell: Cell) -> Counts {
         match (self.guard, cell) {
             (None, Cell::Loops) => [1 + LIMIT, 0, 0],
-            (None, Cell::Ends | Cell::NoDestination) => [1, 0, 0],
+            (None, _) | (Some(Guard::ListenerPorts), Cell::Anycast) => [1, 0, 0],
             (Some(Guard::ListenerPorts), Cell::NoDestination) => [1, 0, 1],
             (Some(_), _) => [0, 1, 0],
         }
@@ -178,6 +179,19 @@ impl Round<'_> {
         match client {
             Client::Local => &self.lab.gateway,
             Client::Remote => &self.lab.client,
+        }
+    }
+
+    /// The counts once each cell's connection is among them. Envoy counts one that it has nowhere to
+    /// send after it has closed it.
+    fn counts_after(&self, before: &[Counts], cells: &[(&Place, Cell)]) -> Vec<Counts> {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        loop {
+            let after = self.counts(cells);
+            let mut pairs = before.iter().zip(&after);
+            if pairs.all(|(before, after)| before != after) || Instant::now() > deadline {
+                return after;
+            }
         }
     }
 

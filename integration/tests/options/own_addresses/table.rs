@@ -9,6 +9,9 @@ pub enum Cell {
     Loops,
     /// `.`: it does not: what Envoy connects to is not the listener.
     Ends,
+    /// `a`: it does not, for no host accepts a connection to an anycast address. To the kernel, such
+    /// an address is no host's own: it is restored, and Envoy tries once, in vain.
+    Anycast,
     /// `?`: nor is there a destination. Nothing redirects the connection, and nothing tracks it.
     NoDestination,
 }
@@ -71,6 +74,7 @@ impl Cell {
         match sign {
             'L' => Some(Self::Loops),
             '.' => Some(Self::Ends),
+            'a' => Some(Self::Anycast),
             '?' => Some(Self::NoDestination),
             '-' => None,
             _ => panic!("not a cell: {sign}"),
