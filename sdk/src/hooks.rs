@@ -13,11 +13,13 @@ use crate::abi::{
     envoy_dynamic_module_type_on_listener_filter_status as Status,
 };
 use crate::buffer::borrow;
-use crate::listener::{
+use crate::envoy::{EnvoyListenerFilterConfigImpl, EnvoyListenerFilterImpl};
+use crate::host;
+use crate::listener::EnvoyListenerFilter;
+use crate::module::{
     ListenerFilter, ListenerFilterConfig, NewListenerFilterConfigFunction, ProgramInitFunction,
 };
 use crate::panics::{contain, log_from_now_on};
-use crate::{EnvoyListenerFilter, EnvoyListenerFilterConfigImpl, EnvoyListenerFilterImpl, host};
 
 /// The library is loaded. Answers with the version of the ABI, or null to refuse.
 pub fn program_init(init: ProgramInitFunction) -> *const c_char {

@@ -37,6 +37,7 @@
 //! | one binary for Envoy 1.37 to 1.40 | one version of the ABI, that of its header |
 
 pub mod abi;
+mod buffer;
 mod envoy;
 #[doc(hidden)]
 pub mod hooks;
@@ -44,13 +45,13 @@ pub mod host;
 mod listener;
 #[macro_use]
 pub mod log;
-mod buffer;
+mod module;
 mod panics;
 #[cfg(target_env = "gnu")]
 mod unwind;
 
 pub use envoy::{EnvoyListenerFilterConfigImpl, EnvoyListenerFilterImpl};
-pub use listener::{
-    EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter,
-    ListenerFilterConfig, NewListenerFilterConfigFunction, ProgramInitFunction,
+pub use listener::{EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig};
+pub use module::{
+    ListenerFilter, ListenerFilterConfig, NewListenerFilterConfigFunction, ProgramInitFunction,
 };
