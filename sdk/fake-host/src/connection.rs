@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 
-use crate::kernel::FIRST_FD;
-use crate::{AddressType, Socket};
+use crate::AddressType;
+use crate::kernel::{FIRST_FD, Socket};
 
 /// An IP address as Envoy lends it: text without brackets, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]

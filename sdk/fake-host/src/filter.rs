@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 
-use crate::listener::in_module;
+use crate::Status;
+use crate::connection::Connection;
+use crate::listener::{Listener, in_module};
 use crate::metrics::Metrics;
-use crate::{Connection, Listener, Status};
 
 unsafe extern "C" {
     fn envoy_dynamic_module_on_listener_filter_new(
@@ -55,6 +56,23 @@ thread_local! {
     /// The filter whose connection this thread is accepting, for the questions to the kernel, which
     /// come without a pointer to it.
     static ACCEPTING: Cell<*mut Filter<'static>> = const { Cell::new(ptr::null_mut()) };
+}
+
+impl Listener {
+    /// Runs a connection through the filter.
+    ///
+    /// # Panics
+    /// As of [`ModuleFilter::on_accept`].
+    pub fn accept(&self, connection: &mut Connection) -> Status {
+        let Some(filter) = ModuleFilter::new(self) else {
+            connection.begin();
+            connection.close(b"");
+            return Status::StopIteration;
+        };
+        let status = filter.on_accept(connection);
+        filter.destroy();
+        status
+    }
 }
 
 impl<'a> ModuleFilter<'a> {

@@ -1,15 +1,10 @@
-//! The kernel's answers about a socket. This crate's getsockopt(2), getsockname(2) and getpeername(2)
-//! take the place of the C library's: the socket of the connection that is being accepted is answered
-//! for here, all others by the real kernel. What the kernel answers about routes can be programmed too:
-//! recv(2).
+//! The kernel's answers about a socket, and about routes, programmed.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use libc::socklen_t;
-
-use crate::filter::with_accepting;
 
 /// From here on, file descriptors are programmed: the kernel's own are far smaller.
 pub(crate) const FIRST_FD: c_int = 1 << 20;
@@ -105,12 +100,12 @@ impl Socket {
         self.asked.clear();
     }
 
-    fn answer(&mut self, question: Question) -> Result<&[u8], c_int> {
+    pub(crate) fn answer(&mut self, question: Question) -> Result<&[u8], c_int> {
         self.asked.push(question);
         self.programmed(question).unwrap_or(Err(libc::ENOPROTOOPT))
     }
 
-    fn programmed(&self, question: Question) -> Option<Result<&[u8], c_int>> {
+    pub(crate) fn programmed(&self, question: Question) -> Option<Result<&[u8], c_int>> {
         let (_, answer) = self.answers.iter().find(|(known, _)| *known == question)?;
         Some(match answer {
             Ok(bytes) => Ok(bytes),
@@ -161,119 +156,5 @@ pub fn sockaddr(address: SocketAddr) -> Vec<u8> {
             &v6.scope_id().to_ne_bytes(),
         ]
         .concat(),
-    }
-}
-
-/// Puts the programmed answer where the caller wants it, as much of it as there is room for.
-/// getsockopt tells how much that is, getsockname how much there was.
-///
-/// # Safety
-/// `length` is readable and writable, and as many bytes as it says are writable at `room`.
-unsafe fn answer(
-    fd: c_int,
-    question: Question,
-    room: *mut c_void,
-    length: *mut socklen_t,
-) -> c_int {
-    let answered = with_accepting(|filter| {
-        let (own_fd, socket) = filter.connection.socket().ok_or(libc::EBADF)?;
-        if own_fd != fd {
-            return Err(libc::EBADF);
-        }
-        let bytes = socket.answer(question)?;
-        // SAFETY: the caller vouches for it.
-        unsafe {
-            let fits = bytes.len().min(*length as usize);
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.cast(), fits);
-            let told = match question {
-                Question::Option(..) => fits,
-                Question::Name | Question::Peer | Question::Route => bytes.len(),
-            };
-            *length = told as socklen_t;
-        }
-        Ok(())
-    });
-    match answered.unwrap_or(Err(libc::EBADF)) {
-        Ok(()) => 0,
-        Err(errno) => {
-            // SAFETY: the C library's place for this thread's errno.
-            unsafe { *libc::__errno_location() = errno };
-            -1
-        }
-    }
-}
-
-/// # Safety
-/// As the C library's.
-// SAFETY: the signature is that of the C library's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn getsockopt(
-    fd: c_int,
-    level: c_int,
-    name: c_int,
-    value: *mut c_void,
-    length: *mut socklen_t,
-) -> c_int {
-    if fd >= FIRST_FD {
-        // SAFETY: the caller vouches for the pointers.
-        return unsafe { answer(fd, Question::Option(level, name), value, length) };
-    }
-    // SAFETY: passed on as it came.
-    unsafe { libc::syscall(libc::SYS_getsockopt, fd, level, name, value, length) as c_int }
-}
-
-/// # Safety
-/// As the C library's.
-// SAFETY: the signature is that of the C library's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn getsockname(fd: c_int, name: *mut c_void, length: *mut socklen_t) -> c_int {
-    if fd >= FIRST_FD {
-        // SAFETY: the caller vouches for the pointers.
-        return unsafe { answer(fd, Question::Name, name, length) };
-    }
-    // SAFETY: passed on as it came.
-    unsafe { libc::syscall(libc::SYS_getsockname, fd, name, length) as c_int }
-}
-
-/// # Safety
-/// As the C library's.
-// SAFETY: the signature is that of the C library's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn getpeername(fd: c_int, name: *mut c_void, length: *mut socklen_t) -> c_int {
-    if fd >= FIRST_FD {
-        // SAFETY: the caller vouches for the pointers.
-        return unsafe { answer(fd, Question::Peer, name, length) };
-    }
-    // SAFETY: passed on as it came.
-    unsafe { libc::syscall(libc::SYS_getpeername, fd, name, length) as c_int }
-}
-
-/// # Safety
-/// As the C library's.
-// SAFETY: the signature is that of the C library's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn recv(fd: c_int, room: *mut c_void, length: usize, flags: c_int) -> isize {
-    let programmed = with_accepting(|filter| {
-        let (_, socket) = filter.connection.socket()?;
-        let answer = socket.programmed(Question::Route)?;
-        Some(answer.map(|bytes| {
-            let fits = bytes.len().min(length);
-            // SAFETY: the caller vouches for the room.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.cast(), fits) };
-            fits
-        }))
-    });
-    match programmed.flatten() {
-        Some(Ok(fits)) => fits as isize,
-        Some(Err(errno)) => {
-            // SAFETY: the C library's place for this thread's errno.
-            unsafe { *libc::__errno_location() = errno };
-            -1
-        }
-        // SAFETY: passed on as it came.
-        None => unsafe {
-            let nobody = std::ptr::null_mut::<c_void>();
-            libc::syscall(libc::SYS_recvfrom, fd, room, length, flags, nobody, nobody) as isize
-        },
     }
 }

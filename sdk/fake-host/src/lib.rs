@@ -9,8 +9,8 @@
 //! ```
 //!
 //! It answers as Envoy 1.37 does, which has the fewest callbacks, and panics where that version
-//! would crash. The kernel's answers about a [`Socket`] are programmed: [`kernel`] stands in for
-//! getsockopt(2) and getsockname(2). No callback that a connection needs on its way allocates, so
+//! would crash. The kernel's answers about a [`Socket`] are programmed: the system calls that
+//! ask for them are this crate's own. No callback that a connection needs on its way allocates, so
 //! that the allocations of the module can be counted.
 
 mod callbacks;
@@ -20,6 +20,7 @@ pub mod kernel;
 mod listener;
 pub mod log;
 mod metrics;
+mod syscalls;
 pub mod sysctl;
 
 pub use connection::{Address, Connection, Lending};

@@ -8,7 +8,6 @@ use std::sync::Once;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_envoy_buffer as EnvoyBuffer;
 
 use crate::metrics::Metrics;
-use crate::{Connection, ModuleFilter, Status};
 
 /// What Envoy 1.37 expects a module to answer: the hash of the ABI's header.
 const ABI_VERSION: &CStr = c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f";
@@ -68,21 +67,6 @@ impl Listener {
             )
         });
         (!config.is_null()).then(|| Self { config, metrics })
-    }
-
-    /// Runs a connection through the filter.
-    ///
-    /// # Panics
-    /// As of [`ModuleFilter::on_accept`].
-    pub fn accept(&self, connection: &mut Connection) -> Status {
-        let Some(filter) = ModuleFilter::new(self) else {
-            connection.begin();
-            connection.close(b"");
-            return Status::StopIteration;
-        };
-        let status = filter.on_accept(connection);
-        filter.destroy();
-        status
     }
 
     /// The value of a counter; `None` if there is none of that name.
