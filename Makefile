@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo bench soak build test races compose-test image-test check windows fuzz fmt dist dist-test setup clean packages root
+.PHONY: help demo bench soak build test races compose-test image-test check windows fuzz mutants fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -56,6 +56,9 @@ windows: packages ## Check the sources with the compiler for Windows
 
 fuzz: packages ## Fuzz every target for a minute: SECONDS_EACH=60 TARGETS="rules socket" MERGE=1
 	@scripts/fuzz
+
+mutants: packages ## Break the code in hundreds of places, and see which no test notices: FILES="src/filter.rs"
+	@scripts/mutants
 
 fmt: ## Format the code
 	@cargo fmt --all
