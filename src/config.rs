@@ -1,6 +1,7 @@
 //! The filter's options: read once, when Envoy loads a listener, and never changed.
 
 mod error;
+mod in_force;
 #[cfg(test)]
 mod schema;
 mod strict;
@@ -20,6 +21,7 @@ use struct_wire::Struct;
 use value::Value;
 
 pub use error::ConfigError;
+pub use in_force::InForce;
 
 /// The options of `envoy.filters.listener.original_dst` as a dynamic module. Every option may be
 /// left out; with none, the filter does what Envoy's built-in filter does.
@@ -83,9 +85,15 @@ pub struct Config {
     #[cfg_attr(test, schemars(with = "bool", skip_serializing_if = "Option::is_none"))]
     pub hand_off: Option<bool>,
 
-    /// Whether the result is written to dynamic metadata, namespace `original_dst`, for access
-    /// logs: `true` or `false`. Default: `false`.
+    /// Whether the result is written to dynamic metadata, namespace `original_dst`, for the access
+    /// logs of listeners and TCP proxies: `verdict`, `method`, `destination`, `source`,
+    /// `listener_address` and, if it was denied, `rule`. `true` or `false`. Default: `false`.
     pub publish_metadata: bool,
+
+    /// Whether the same is written to filter state, as `original_dst.verdict` and so on, for the access
+    /// logs and matchers of HTTP, which see no metadata of the connection: `true` or `false`.
+    /// Default: `false`.
+    pub publish_filter_state: bool,
 
     /// Put in front of the names of the filter's stats, with a dot: 1 to 64 characters of
     /// `A`-`Z`, `a`-`z`, `0`-`9`, `_`, `.` and `-`. Default: nothing.
@@ -134,6 +142,7 @@ impl Config {
             || self.redirect_mark.is_some()
             || matches!(self.hand_off, Some(true))
             || self.publish_metadata
+            || self.publish_filter_state
     }
 
     /// Whether the marks of sockets tell something.
@@ -208,6 +217,7 @@ impl Default for Config {
             destinations: None,
             hand_off: None,
             publish_metadata: false,
+            publish_filter_state: false,
             stat_prefix: String::new(),
         }
     }

@@ -5,15 +5,16 @@ use std::mem;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_on_listener_filter_status as Status;
 use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyListenerFilter, EnvoyListenerFilterConfig, ListenerFilter, ListenerFilterConfig,
+    envoy_log_info,
 };
 
 use crate::address::Address;
-use crate::config::{Config, UnrecoveredConnections, UnredirectedConnections};
-use crate::destinations::{Denial, OnDenied};
+use crate::config::{Config, InForce, UnrecoveredConnections, UnredirectedConnections};
+use crate::destinations::{Denial, Destinations, OnDenied};
 use crate::fault_point;
 use crate::recover::{self, Method, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::{Redirection, Sign};
-use crate::report::{Case, Report};
+use crate::report::{Case, Publish, Report};
 use crate::stats::Stats;
 use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
 
@@ -91,8 +92,10 @@ impl Filter {
             return Err(NO_MARKS.to_owned());
         }
         let refused = |result| format!("Envoy refused the metrics: {result:?}");
-        let stats = Stats::new(envoy, &config.stat_prefix).map_err(refused)?;
+        let rules = config.destinations.as_ref().map_or(0, Destinations::rules);
+        let stats = Stats::new(envoy, &config.stat_prefix, rules).map_err(refused)?;
         let redirection = Redirection::new(envoy, &config.stat_prefix).map_err(refused)?;
+        envoy_log_info!("original_dst: {}", InForce(&config));
         Ok(Self {
             recovery: Recovery {
                 asks_who_redirected: config.asks_who_redirected(),
@@ -100,7 +103,10 @@ impl Filter {
                 listener_ports: mem::take(&mut config.listener_ports),
                 local_destinations: config.local_destinations.take(),
             },
-            report: Report::new(config.publish_metadata),
+            report: Report::new(Publish {
+                metadata: config.publish_metadata,
+                filter_state: config.publish_filter_state,
+            }),
             config,
             stats,
             redirection,

@@ -1,7 +1,7 @@
-//! What the filter tells: metadata for access logs, and log lines. No line comes more than once a
+//! What the filter tells: what access logs show, and log lines. No line comes more than once a
 //! second, but for those of level debug.
 
-mod metadata;
+mod publish;
 mod wording;
 
 use std::sync::Once;
@@ -17,11 +17,12 @@ use crate::throttle::Throttle;
 use crate::verdict::{Action, Redirector, Verdict};
 use wording::{Found, Outcome};
 
+pub use publish::Publish;
 pub use wording::Client;
 
 /// Reports on the connections of one listener.
 pub struct Report {
-    publish_metadata: bool,
+    publish: Publish,
     unredirected: Throttle,
     restored_to_listener: Once,
     looped: Throttle,
@@ -46,10 +47,10 @@ pub struct Case<'a> {
 }
 
 impl Report {
-    /// Reports, with metadata or without.
-    pub fn new(publish_metadata: bool) -> Self {
+    /// Reports in the log, and where `publish` says.
+    pub fn new(publish: Publish) -> Self {
         Self {
-            publish_metadata,
+            publish,
             unredirected: Throttle::new(),
             restored_to_listener: Once::new(),
             looped: Throttle::new(),
@@ -66,8 +67,8 @@ impl Report {
         if log::enabled(Level::Debug) {
             debug(envoy, case);
         }
-        if self.publish_metadata {
-            metadata::publish(envoy, case);
+        if self.publish.is_any() {
+            self.publish.publish(envoy, case);
         }
         if !matches!(case.verdict, Verdict::Restored(_)) {
             self.exception(envoy, case);

@@ -1,13 +1,16 @@
-//! The counters: one increment for a connection, and one more where a source was restored or bad.
+//! The counters: one increment for a connection, and one more where a source was restored or bad. And
+//! the gauge of the rules in force.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_metrics_result as MetricsResult;
 use envoy_proxy_dynamic_modules_rust_sdk::{
-    EnvoyCounterId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
+    EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
 };
 
 use crate::verdict::Verdict;
 
-/// The filter's counters in Envoy.
+/// The filter's metrics in Envoy, but for the watch of redirection.
 pub struct Stats {
     /// By [`Method`].
     restored: [EnvoyCounterId; 5],
@@ -18,6 +21,10 @@ pub struct Stats {
     denied: EnvoyCounterId,
     invalid_address: EnvoyCounterId,
     error: EnvoyCounterId,
+    destination_rules: EnvoyGaugeId,
+    rules: u64,
+    /// Whether the gauge says so. Before Envoy 1.39, only a connection can set it.
+    rules_are_shown: AtomicBool,
 }
 
 /// A stat's name in Envoy, behind `prefix` and a dot if there is one.
@@ -27,14 +34,18 @@ pub fn name(prefix: &str, stat: &str) -> String {
 }
 
 impl Stats {
-    /// Defines the counters.
+    /// Defines the metrics; so many rules are in force.
     ///
     /// # Errors
     /// What Envoy answered.
     pub fn new(
         envoy: &mut impl EnvoyListenerFilterConfig,
         prefix: &str,
+        rules: usize,
     ) -> Result<Self, MetricsResult> {
+        let destination_rules = envoy.define_gauge(&name(prefix, "destination_rules"))?;
+        let rules = rules as u64;
+        let rules_are_shown = envoy.set_gauge(destination_rules, rules).into();
         let mut counter = |stat| envoy.define_counter(&name(prefix, stat));
         Ok(Self {
             restored: [
@@ -51,6 +62,9 @@ impl Stats {
             denied: counter("denied")?,
             invalid_address: counter("invalid_address")?,
             error: counter("error")?,
+            destination_rules,
+            rules,
+            rules_are_shown,
         })
     }
 
@@ -66,6 +80,15 @@ impl Stats {
             Verdict::Invalid => self.invalid_address,
         };
         envoy.increment_counter(counter, 1);
+        if !self.rules_are_shown.load(Relaxed) {
+            self.show_rules(envoy);
+        }
+    }
+
+    #[cold]
+    fn show_rules(&self, envoy: &impl EnvoyListenerFilter) {
+        envoy.set_gauge(self.destination_rules, self.rules);
+        self.rules_are_shown.store(true, Relaxed);
     }
 
     /// Counts a source address that was restored.

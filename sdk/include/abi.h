@@ -132,6 +132,11 @@ bool envoy_dynamic_module_callback_listener_filter_get_filter_state(
     envoy_dynamic_module_type_listener_filter_envoy_ptr filter,
     envoy_dynamic_module_type_module_buffer key, envoy_dynamic_module_type_envoy_buffer* value);
 
+/* Makes a string object. Before 1.39, a key that is there keeps its value, and Envoy logs a bug. */
+bool envoy_dynamic_module_callback_listener_filter_set_filter_state(
+    envoy_dynamic_module_type_listener_filter_envoy_ptr filter,
+    envoy_dynamic_module_type_module_buffer key, envoy_dynamic_module_type_module_buffer value);
+
 bool envoy_dynamic_module_callback_log_enabled(envoy_dynamic_module_type_log_level level);
 void envoy_dynamic_module_callback_log(envoy_dynamic_module_type_log_level level,
                                        envoy_dynamic_module_type_module_buffer message);
@@ -147,6 +152,11 @@ typedef void (*envoy_dynamic_module_callback_log_v2)(
 typedef bool (*envoy_dynamic_module_callback_listener_filter_get_filter_state_typed)(
     envoy_dynamic_module_type_listener_filter_envoy_ptr filter,
     envoy_dynamic_module_type_module_buffer key, envoy_dynamic_module_type_envoy_buffer* value);
+
+/* 1.39: set_gauge() without a connection. */
+typedef envoy_dynamic_module_type_metrics_result (
+    *envoy_dynamic_module_callback_listener_filter_config_set_gauge)(
+    envoy_dynamic_module_type_listener_filter_config_envoy_ptr config, size_t id, uint64_t value);
 
 /* 1.39. `attribute_id` is an enumerator of Envoy's header. */
 typedef bool (*envoy_dynamic_module_callback_listener_filter_get_attribute_int)(

@@ -56,6 +56,15 @@ impl EnvoyListenerFilterConfig for EnvoyListenerFilterConfigImpl {
         let define = abi::envoy_dynamic_module_callback_listener_filter_config_define_gauge;
         self.define(define, name).map(EnvoyGaugeId)
     }
+
+    fn set_gauge(&mut self, id: EnvoyGaugeId, value: u64) -> bool {
+        let Some(set) = Host::get().config_set_gauge else {
+            return false;
+        };
+        // SAFETY: `new` vouches for the pointer.
+        let result = unsafe { set(self.0, id.0, value) };
+        matches!(result, MetricsResult::Success)
+    }
 }
 
 impl EnvoyListenerFilterImpl {
@@ -205,6 +214,20 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
         // copy in the filter's one place for it, which lives until the next look-up. That takes
         // `&mut self`.
         unsafe { borrow(value) }
+    }
+
+    fn set_filter_state(&mut self, key: &str, value: &str) -> bool {
+        if !Host::get().replaces_filter_state() && self.get_filter_state(key).is_some() {
+            return false;
+        }
+        // SAFETY: `new` vouches for the pointer; Envoy copies the texts.
+        unsafe {
+            abi::envoy_dynamic_module_callback_listener_filter_set_filter_state(
+                self.0,
+                lend(key),
+                lend(value),
+            )
+        }
     }
 
     #[inline]

@@ -14,6 +14,8 @@ pub(crate) struct Host {
         abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
     pub(crate) get_attribute_int:
         abi::envoy_dynamic_module_callback_listener_filter_get_attribute_int,
+    pub(crate) config_set_gauge:
+        abi::envoy_dynamic_module_callback_listener_filter_config_set_gauge,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();
@@ -28,7 +30,7 @@ impl Host {
     fn detect() -> Self {
         // SAFETY: a null pointer is `None`; behind any other is a function of this signature, which
         // Envoy's ABI fixes for the name.
-        let (log_v2, get_filter_state_typed, get_attribute_int) = unsafe {
+        let (log_v2, get_filter_state_typed, get_attribute_int, config_set_gauge) = unsafe {
             (
                 mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(symbol(
                     c"envoy_dynamic_module_callback_log_v2",
@@ -45,6 +47,12 @@ impl Host {
                 >(symbol(
                     c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
                 )),
+                mem::transmute::<
+                    *mut c_void,
+                    abi::envoy_dynamic_module_callback_listener_filter_config_set_gauge,
+                >(symbol(
+                    c"envoy_dynamic_module_callback_listener_filter_config_set_gauge",
+                )),
             )
         };
         Self {
@@ -59,7 +67,13 @@ impl Host {
             log_v2,
             get_filter_state_typed,
             get_attribute_int,
+            config_set_gauge,
         }
+    }
+
+    /// Before 1.39, Envoy keeps what filter state has under a key, and logs a bug of its own.
+    pub(crate) fn replaces_filter_state(&self) -> bool {
+        self.config_set_gauge.is_some()
     }
 
     /// Before 1.39, Envoy aborts when an `ORIGINAL_DST` cluster meets a restored address with a

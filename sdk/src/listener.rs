@@ -26,6 +26,10 @@ pub trait EnvoyListenerFilterConfig {
     /// # Errors
     /// What Envoy answered instead of success.
     fn define_gauge(&mut self, name: &str) -> Result<EnvoyGaugeId, MetricsResult>;
+
+    /// Sets a gauge. `false` before Envoy 1.39, where only a connection can:
+    /// [`EnvoyListenerFilter::set_gauge`].
+    fn set_gauge(&mut self, id: EnvoyGaugeId, value: u64) -> bool;
 }
 
 /// What Envoy offers for an accepted connection.
@@ -99,6 +103,10 @@ pub trait EnvoyListenerFilter {
     /// }
     /// ```
     fn get_filter_state(&mut self, key: &str) -> Option<&[u8]>;
+
+    /// Puts a text under this key of filter state, which lives as long as the connection. `false` if
+    /// Envoy does not take it: before 1.39 it takes no other text under a key that is there.
+    fn set_filter_state(&mut self, key: &str, value: &str) -> bool;
 
     /// Adds to a counter.
     fn increment_counter(&self, id: EnvoyCounterId, value: u64);

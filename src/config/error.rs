@@ -28,6 +28,12 @@ impl ConfigError {
     pub(super) fn not_json(bytes: &[u8], error: &serde_json::Error) -> Self {
         let start = bytes.get(..LIMIT).unwrap_or(bytes);
         let text = shortened(&format_args!("{:?}", String::from_utf8_lossy(start)));
+        if is_message(bytes) {
+            return Self(format!(
+                "{text}: another message than google.protobuf.Struct, StringValue or BytesValue: use \
+                 Struct (Envoy reads a TypedStruct for a module from 1.40 on only)"
+            ));
+        }
         Self(format!("{text}: not JSON: {error}"))
     }
 
@@ -67,6 +73,18 @@ impl Write for Shortened {
         self.0.push_str(&text[..text.floor_char_boundary(room)]);
         self.0.push('…');
         Err(fmt::Error)
+    }
+}
+
+/// Whether these are the bytes of a message whose first field is a text that something follows, as in
+/// TypedStruct: no JSON has a control character behind one.
+fn is_message(bytes: &[u8]) -> bool {
+    const FIRST_TEXT: u8 = 1 << 3 | 2;
+    match bytes {
+        [FIRST_TEXT, length, rest @ ..] => rest
+            .get(usize::from(*length))
+            .is_some_and(|tag| tag.is_ascii_control() && !tag.is_ascii_whitespace()),
+        _ => false,
     }
 }
 

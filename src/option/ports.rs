@@ -38,6 +38,11 @@ impl PortNumber {
 }
 
 impl ListenerPorts {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `port` is one of them.
     pub fn contains(&self, port: &u16) -> bool {
         self.0.binary_search(port).is_ok()
@@ -49,6 +54,13 @@ impl From<List<PortNumber>> for ListenerPorts {
         let mut ports: Box<[u16]> = list.iter().map(|port| port.get()).collect();
         ports.sort_unstable();
         Self(ports)
+    }
+}
+
+impl fmt::Display for ListenerPorts {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ports: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&ports.join(" "))
     }
 }
 

@@ -4,7 +4,9 @@ use fake_host::kernel::{Question, sockaddr};
 use fake_host::log::{self, Level};
 use fake_host::{Connection, Socket};
 
-use super::{AT, Outcome, accept, address, closed, left, outcome, over, redirected, restored};
+use super::{
+    AT, Outcome, accept, address, closed, left, logged, outcome, over, redirected, restored,
+};
 
 /// Listed, and not.
 const LISTED: &str = "10.9.0.9:80";
@@ -146,7 +148,7 @@ fn lines_name_the_address_that_is_not_listed() {
         (level, client + line)
     };
     assert_eq!(
-        log::take(),
+        logged(),
         [
             line(
                 Level::Info,
@@ -218,5 +220,5 @@ fn a_mapped_listener_is_told_of() {
                 listener is bound to an IPv4 address in the form of an IPv6 one, so that the kernel is \
                 asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat): not \
                 redirected, left as it came";
-    assert_eq!(log::take(), [(Level::Info, line.to_owned())]);
+    assert_eq!(logged(), [(Level::Info, line.to_owned())]);
 }

@@ -12,7 +12,7 @@ mod told;
 
 use std::net::SocketAddr;
 
-use fake_host::{Connection, Listener, Socket, Status};
+use fake_host::{Connection, Listener, Socket, Status, log};
 use original_dst as _;
 
 const NAME: &str = "envoy.filters.listener.original_dst";
@@ -59,6 +59,14 @@ fn closed(counter: &str) -> Outcome {
 
 fn listener(options: &str) -> Listener {
     Listener::new(NAME, options.as_bytes()).expect("options that are accepted")
+}
+
+/// The log of this thread since it was last asked, without what is said of each listener when it is
+/// loaded.
+fn logged() -> Vec<(log::Level, String)> {
+    let mut lines = log::take();
+    lines.retain(|(_, line)| !line.contains(" loaded, "));
+    lines
 }
 
 fn accept(options: &str, connection: &mut Connection) -> Outcome {
@@ -116,7 +124,7 @@ fn answers_to_two_names() {
     }
     for name in ["", "original_dst", "envoy.filters.listener.original_ds"] {
         assert!(Listener::new(name, b"").is_none(), "{name}");
-        let log = fake_host::log::take();
+        let log = logged();
         assert_eq!(log.len(), 1);
         for known in [NAME, TYPE_URL] {
             assert!(log[0].1.contains(&format!("{known:?}")), "{log:?}");
@@ -125,11 +133,16 @@ fn answers_to_two_names() {
 }
 
 #[test]
+fn says_what_is_in_force() {
+    listener(r#"{ "destinations": { "deny": ["loopback", "link-local"] } }"#);
+    let line = "original_dst: version 0.1.0 loaded, 2 destination rules, unredirected connections \
+                RESTORE, unrecovered connections CONTINUE";
+    assert_eq!(log::take(), [(log::Level::Info, line.to_owned())]);
+}
+
+#[test]
 fn refuses_wrong_options_and_says_why() {
     assert!(Listener::new(NAME, br#"{ "hand_off": 1 }"#).is_none());
     let line = "original_dst: filter_config: hand_off: 1: expected true or false";
-    assert_eq!(
-        fake_host::log::take(),
-        [(fake_host::log::Level::Error, line.to_owned())]
-    );
+    assert_eq!(logged(), [(fake_host::log::Level::Error, line.to_owned())]);
 }

@@ -5,7 +5,7 @@ use fake_host::log::{self, Level};
 use fake_host::{Connection, Listener, Socket, sysctl};
 
 use super::{
-    AT, NAME, Outcome, accept, address, closed, left, outcome, over, redirected, restored,
+    AT, NAME, Outcome, accept, address, closed, left, logged, outcome, over, redirected, restored,
     transparent,
 };
 
@@ -256,7 +256,7 @@ fn a_kernel_that_gives_sockets_no_marks_is_told_of() {
                         .to_owned(),
                 )],
             };
-            assert_eq!(log::take(), expected);
+            assert_eq!(logged(), expected);
         }
     }
     sysctl::set_fwmark_accept(Some("0\n"));
@@ -302,7 +302,7 @@ fn lines_name_the_evidence() {
     ] {
         accept(&options, &mut over(socket, AT));
         let line = format!("original_dst: connection from 10.1.0.2:1000 at {AT}: {line}");
-        assert_eq!(log::take(), [(Level::Warn, line)]);
+        assert_eq!(logged(), [(Level::Warn, line)]);
     }
 }
 
@@ -319,5 +319,5 @@ fn a_connection_restored_to_the_listener_is_told_of_once() {
          cluster now connects Envoy to itself, over and over; unredirected_connections: CLOSE refuses \
          such connections (this line is not repeated)"
     );
-    assert_eq!(log::take(), [(Level::Warn, line)]);
+    assert_eq!(logged(), [(Level::Warn, line)]);
 }

@@ -5,7 +5,7 @@ use std::thread;
 use fake_host::log::{self, Level};
 use fake_host::{Connection, Listener, Socket};
 
-use super::{AT, NAME, listener, over, redirected, transparent};
+use super::{AT, NAME, listener, logged, over, redirected, transparent};
 
 /// One connection of each kind that can be.
 fn of_every_kind() -> [Connection; 6] {
@@ -61,6 +61,58 @@ fn metadata() {
     );
 }
 
+/// The same as in metadata, under keys of its own.
+#[test]
+fn filter_state() {
+    let both = r#"{ "publish_metadata": true, "publish_filter_state": true,
+                    "destinations": { "deny": ["10.3.0.0/16"] } }"#;
+    let listener = listener(both);
+    for mut connection in of_every_kind() {
+        listener.accept(&mut connection);
+        for key in [
+            "verdict",
+            "method",
+            "destination",
+            "source",
+            "listener_address",
+            "rule",
+        ] {
+            let published = connection.filter_state(&format!("original_dst.{key}"));
+            assert_eq!(published, connection.metadata("original_dst", key), "{key}");
+        }
+        assert!(connection.metadata("original_dst", "verdict").is_some());
+    }
+    let mut connection = over(redirected("10.2.0.2:80"), AT);
+    super::listener(r#"{ "publish_metadata": true }"#).accept(&mut connection);
+    assert_eq!(connection.filter_state("original_dst.verdict"), None);
+}
+
+/// Before 1.39, Envoy logs a bug where a key is set again.
+#[test]
+fn what_an_earlier_filter_published_stays() {
+    let mut connection =
+        over(redirected("10.2.0.2:80"), AT).with_filter_state("original_dst.verdict", "EARLIER");
+    listener(r#"{ "publish_filter_state": true }"#).accept(&mut connection);
+    let published = connection.filter_state("original_dst.verdict");
+    assert_eq!(published.as_deref(), Some("EARLIER"));
+}
+
+#[test]
+fn the_rules_in_force_are_shown() {
+    for (options, count) in [
+        ("{}", 0),
+        (
+            r#"{ "destinations": { "deny": ["loopback", "10.0.0.0/8"] } }"#,
+            2,
+        ),
+    ] {
+        let listener = listener(options);
+        listener.accept(&mut over(redirected("10.2.0.2:80"), AT));
+        let gauge = listener.gauge("original_dst.destination_rules");
+        assert_eq!(gauge, Some(count), "{options}");
+    }
+}
+
 #[test]
 fn no_metadata_unasked() {
     let mut connection = over(redirected("10.2.0.2:80"), AT);
@@ -89,8 +141,10 @@ fn metrics_have_their_prefix() {
             let name = format!("{prefix}original_dst.{counter}");
             assert_eq!(listener.counter(&name), Some(0), "{name}");
         }
-        let gauge = format!("{prefix}original_dst.redirection_broken");
-        assert_eq!(listener.gauge(&gauge), Some(0));
+        for gauge in ["redirection_broken", "destination_rules"] {
+            let name = format!("{prefix}original_dst.{gauge}");
+            assert_eq!(listener.gauge(&name), Some(0), "{name}");
+        }
     }
 }
 
@@ -126,7 +180,7 @@ fn counters_add_up_to_the_connections() {
 }
 
 fn levels() -> Vec<Level> {
-    log::take().into_iter().map(|(level, _)| level).collect()
+    logged().into_iter().map(|(level, _)| level).collect()
 }
 
 /// A line for each kind of trouble, and then no more for a second.
@@ -147,7 +201,7 @@ fn the_log_is_not_flooded() {
     thread::sleep(std::time::Duration::from_millis(1010));
     listener.accept(&mut over(redirected("10.3.0.3:80"), AT));
     assert_eq!(
-        log::take(),
+        logged(),
         [(
             Level::Warn,
             "original_dst: connection from 10.1.0.2:1000 at 10.1.0.1:15001: destination \
@@ -179,7 +233,7 @@ fn the_log_follows_its_level() {
 fn accept_and_look(listener: &Listener, socket: Socket) -> (Option<u64>, Vec<(Level, String)>) {
     listener.accept(&mut over(socket, AT));
     let gauge = listener.gauge("original_dst.redirection_broken");
-    let mut log = log::take();
+    let mut log = logged();
     log.retain(|(_, line)| line.contains("redirection"));
     (gauge, log)
 }

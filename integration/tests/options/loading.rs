@@ -114,7 +114,7 @@ fn refused() {
             "filter_config: unredirected: \"CLOSE\": unknown field: accepted are \
              recovery_methods, local_destinations, unredirected_connections, listener_ports, \
              redirect_mark, own_mark, unrecovered_connections, destinations, hand_off, \
-             publish_metadata, stat_prefix",
+             publish_metadata, publish_filter_state, stat_prefix",
         ),
         (
             text("hand_off: true"),

@@ -41,12 +41,16 @@ fn namespace(version: Version) -> &'static str {
     }
 }
 
-/// The module's lines of these levels in a log, as `level: text`.
+/// The module's lines of these levels in a log, as `level: text`, but for what it says of each
+/// configuration when that is loaded.
 fn logged(log: &str, levels: &[&str]) -> Vec<String> {
     let line = |line: &str| {
         let (head, text) = line.split_once("] original_dst: ")?;
         let is_at = |level: &&&str| head.contains(&format!("][{level}][dynamic_modules]"));
-        let level = levels.iter().find(is_at)?;
+        let level = levels
+            .iter()
+            .find(is_at)
+            .filter(|_| !text.contains(" loaded, "))?;
         Some(format!("{level}: {text}"))
     };
     log.lines().filter_map(line).collect()

@@ -70,7 +70,11 @@ fn stats_and_stat_prefix() {
             let path = format!("{}.{prefix}original_dst", namespace(version));
             let name = |stat| format!("listener.0.0.0.0_15001.{path}.{stat}");
             let value = |stat| u64::from(stat == "restored_redirect");
-            let all = || COUNTERS.into_iter().chain(["redirection_broken"]);
+            let all = || {
+                COUNTERS
+                    .into_iter()
+                    .chain(["destination_rules", "redirection_broken"])
+            };
             let mut stats = envoy.stats();
             stats.retain(|name, _| name.starts_with("listener.") && name.contains("original_dst."));
             assert_eq!(

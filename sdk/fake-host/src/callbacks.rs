@@ -148,6 +148,12 @@ callbacks! {
         connection_of(filter).set_metadata(borrow(&namespace), borrow(&key), borrow(&value))
     }
 
+    fn envoy_dynamic_module_callback_listener_filter_set_filter_state(
+        filter: FilterPtr, key: ModuleBuffer, value: ModuleBuffer
+    ) -> bool {
+        connection_of(filter).set_filter_state(borrow(&key), borrow(&value))
+    }
+
     fn envoy_dynamic_module_callback_listener_filter_get_filter_state(
         filter: FilterPtr, key: ModuleBuffer, value: *mut EnvoyBuffer
     ) -> bool {

@@ -157,6 +157,12 @@ impl Connection {
         Some(String::from_utf8_lossy(value).into_owned())
     }
 
+    /// A string of the filter state.
+    pub fn filter_state(&self, key: &str) -> Option<String> {
+        let value = self.find_filter_state(key.as_bytes())?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
+
     /// The details that the filter gave when it closed the socket; `None` if it did not.
     pub fn closed(&self) -> Option<&str> {
         self.close_details.get()
@@ -282,6 +288,14 @@ impl Connection {
         self.metadata.retain(is_other);
         self.metadata
             .push((namespace.to_vec(), key.to_vec(), value.to_vec()));
+    }
+
+    /// # Panics
+    /// Where Envoy 1.37 logs a bug: the key is there.
+    pub(crate) fn set_filter_state(&mut self, key: &[u8], value: &[u8]) -> bool {
+        assert!(self.find_filter_state(key).is_none(), "set before: {key:?}");
+        self.filter_state.push((key.to_vec(), value.to_vec()));
+        true
     }
 
     pub(crate) fn find_filter_state(&self, key: &[u8]) -> Option<&[u8]> {

@@ -86,6 +86,24 @@ fn bytes_that_are_no_text() {
     );
 }
 
+/// TypedStruct is `{ type_url = 1, value = 2 }`; a module gets its bytes before Envoy 1.40.
+#[test]
+fn another_message_than_a_struct() {
+    let url = "type.example.com/options";
+    let mut bytes = vec![0x0a, url.len() as u8];
+    bytes.extend(url.as_bytes());
+    bytes.extend([0x12, 0]);
+    assert_eq!(
+        error(&bytes),
+        "\"\\n\\u{18}type.example.com/options\\u{12}\\0\": another message than \
+         google.protobuf.Struct, StringValue or BytesValue: use Struct (Envoy reads a TypedStruct for \
+         a module from 1.40 on only)"
+    );
+    for text in ["\n {", "\n\n", "\n\thand_off\n", "\n"] {
+        assert!(error(text.as_bytes()).contains("not JSON"), "{text:?}");
+    }
+}
+
 #[test]
 fn a_negative_number_is_no_integer() {
     for (number, is_integer) in [(1.0, true), (0.0, true), (-1.0, false), (0.5, false)] {
