@@ -1,7 +1,7 @@
 //! `LOCAL_ADDRESS`: destinations that nothing rewrote.
 
 use fake_host::kernel::{Question, sockaddr};
-use fake_host::log::{self, Level};
+use fake_host::log::Level;
 use fake_host::{Connection, Socket};
 
 use super::{

@@ -144,5 +144,5 @@ fn says_what_is_in_force() {
 fn refuses_wrong_options_and_says_why() {
     assert!(Listener::new(NAME, br#"{ "hand_off": 1 }"#).is_none());
     let line = "original_dst: filter_config: hand_off: 1: expected true or false";
-    assert_eq!(logged(), [(fake_host::log::Level::Error, line.to_owned())]);
+    assert_eq!(logged(), [(log::Level::Error, line.to_owned())]);
 }

@@ -1,7 +1,7 @@
 //! Who redirected a connection, by the evidence in its order.
 
 use fake_host::kernel::{Question, sockaddr};
-use fake_host::log::{self, Level};
+use fake_host::log::Level;
 use fake_host::{Connection, Listener, Socket, sysctl};
 
 use super::{

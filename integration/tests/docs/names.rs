@@ -17,7 +17,9 @@ fn stats_and_reasons_exist() {
     let envoy = Envoy::builder(&lab.gateway, Version::V1_40)
         .config(config)
         .start();
-    let source = fs::read_to_string(workspace().join("src/filter.rs")).expect("readable");
+    let source = ["src/verdict.rs", "src/filter.rs"]
+        .map(|file| fs::read_to_string(workspace().join(file)).expect("readable"));
+    let source = source.concat();
     let mut stats = 0;
     let mut reasons = 0;
     for document in documents() {
