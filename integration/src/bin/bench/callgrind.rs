@@ -29,7 +29,7 @@ pub fn count(site: &Site, subject: Subject) -> Count {
     let output = files.path().join("callgrind");
     let argument = format!("--callgrind-out-file={}", output.display());
     let envoy = site
-        .envoy(subject)
+        .envoy_of(subject)
         .under(&["valgrind", "--tool=callgrind", &argument])
         .start();
     site.connect(subject, WARM_UP);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::estimate::Estimate;
+use crate::feed::Feed;
 use crate::machine::Machine;
 use crate::pieces::Piece;
 use crate::rounds::{CONNECTIONS, Sample};
@@ -22,6 +23,7 @@ pub struct Figures {
     pub resident_bytes_per_rule: Estimate,
     pub subjects: Vec<Row>,
     pub pieces: Vec<Piece>,
+    pub feeds: Vec<Feed>,
 }
 
 /// What was measured of a subject. What is per connection is of the whole Envoy.
@@ -47,6 +49,7 @@ pub struct Measured {
     pub machine: Machine,
     pub library_bytes: u64,
     pub pieces: Vec<Piece>,
+    pub feeds: Vec<Feed>,
     pub instructions: Vec<callgrind::Count>,
     pub system_calls: Vec<syscalls::Count>,
     pub rounds: Vec<Vec<Sample>>,
@@ -63,6 +66,7 @@ impl Figures {
             subjects: Subject::ALL.map(|subject| measured.row(subject)).into(),
             machine: measured.machine,
             pieces: measured.pieces,
+            feeds: measured.feeds,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the module is to cost at most.
 
+mod feeds;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -40,7 +42,7 @@ pub fn goals(figures: &Figures) -> Vec<Goal> {
     );
     let ratio = figures.of(Subject::Module).cpu_ratio_to_built_in;
     let load = figures.load_of_100000_rules_milliseconds;
-    vec![
+    let of_connections = vec![
         goal(
             "instructions of a redirected connection, above the constant",
             module - instructions(Subject::Constant),
@@ -104,7 +106,9 @@ pub fn goals(figures: &Figures) -> Vec<Goal> {
             Below(600.0),
             " KiB",
         ),
-    ]
+    ];
+    let of_feeds = figures.feeds.iter().flat_map(feeds::goals);
+    of_connections.into_iter().chain(of_feeds).collect()
 }
 
 fn goal(what: &'static str, measured: f64, bound: Bound, unit: &'static str) -> Goal {

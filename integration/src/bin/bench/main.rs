@@ -4,7 +4,8 @@
 //! - user-space instructions, which callgrind counts, in Envoy and in pieces of the module;
 //! - processor time, in rounds, with an interval in which the median lies;
 //! - system calls, which strace counts;
-//! - memory, the time to load rules, and the size of the library.
+//! - memory, the time to load rules, and the size of the library;
+//! - what as many rules as feeds have take of a running Envoy.
 //!
 //! It prints a table and the goals, and writes `target/bench/report.json` and `report.svg`. The
 //! environment variable `ROUNDS` says how many rounds there are.
@@ -12,6 +13,7 @@
 mod callgrind;
 mod dump;
 mod estimate;
+mod feed;
 mod figures;
 mod goals;
 mod load;
@@ -31,6 +33,7 @@ use std::{env, fs};
 
 use lab::Version;
 
+use feed::Kind;
 use figures::{Figures, Measured};
 use machine::Machine;
 use progress::Progress;
@@ -52,6 +55,10 @@ fn main() {
         println!("{:38} {:>12}", piece.name, piece.instructions);
     }
     println!();
+    for feed in &report.figures.feeds {
+        println!("{feed}");
+    }
+    println!();
     for goal in &report.goals {
         println!("{goal}");
     }
@@ -67,11 +74,12 @@ fn rounds() -> usize {
 
 fn measure(rounds: usize) -> Measured {
     let version = Version::under_test().into_iter().max().expect("a version");
-    let steps = 1 + 2 * Subject::ALL.len() + rounds.div_ceil(ROUNDS_A_STEP);
+    let steps = 1 + Kind::ALL.len() + 2 * Subject::ALL.len() + rounds.div_ceil(ROUNDS_A_STEP);
     let mut progress = Progress::new(steps);
     progress.step("instructions of the module's pieces");
     let pieces = pieces::count();
     let site = Site::new(version);
+    let feeds = feed::measure(&site, |feed| progress.step(format_args!("a feed: {feed}")));
     let instructions = Subject::ALL.map(|subject| {
         progress.step(format_args!("instructions: {}", subject.name()));
         callgrind::count(&site, subject)
@@ -96,6 +104,7 @@ fn measure(rounds: usize) -> Measured {
             .expect("the library")
             .len(),
         pieces,
+        feeds,
         instructions: instructions.into(),
         system_calls: system_calls.into(),
         rounds: rounds.collect(),

@@ -36,10 +36,31 @@ pub fn user_and_system_ticks(pid: u32) -> [u64; 2] {
     [number(fields[11]), number(fields[12])]
 }
 
+/// The processor time that its first thread has taken.
+pub fn main_thread_time(pid: u32) -> Duration {
+    let schedstat = read(pid, &format!("task/{pid}/schedstat"));
+    let first = schedstat.split(' ').next().expect("a first field");
+    Duration::from_nanos(number(first))
+}
+
 /// The memory that it has in RAM.
 pub fn resident_kib(pid: u32) -> u64 {
+    kib(pid, "VmRSS:")
+}
+
+/// The most that it had in RAM at once, since it was last forgotten.
+pub fn peak_kib(pid: u32) -> u64 {
+    kib(pid, "VmHWM:")
+}
+
+/// Lets the peak begin at what it has in RAM now.
+pub fn forget_peak(pid: u32) {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of ours");
+}
+
+fn kib(pid: u32, field: &str) -> u64 {
     let status = read(pid, "status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     number(
         line.and_then(|line| line.strip_suffix("kB"))
             .expect("a size in kB")

@@ -55,7 +55,7 @@ struct Run {
 impl Run {
     fn start(site: &Site, subject: Subject) -> Self {
         let begin = Instant::now();
-        let envoy = site.envoy(subject).start();
+        let envoy = site.envoy_of(subject).start();
         let start = begin.elapsed();
         Self {
             subject,

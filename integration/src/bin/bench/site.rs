@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use lab::{Builder, Envoy, Lab, To, Version};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::load::connect;
@@ -30,13 +31,18 @@ impl Site {
         }
     }
 
-    /// The subject's Envoy, to be started. It has one worker.
-    pub fn envoy(&self, subject: Subject) -> Builder {
+    /// The subject's Envoy, to be started.
+    pub fn envoy_of(&self, subject: Subject) -> Builder {
+        self.envoy(subject.config())
+    }
+
+    /// An Envoy with this config, to be started. It has one worker.
+    pub fn envoy(&self, config: Value) -> Builder {
         Envoy::builder(&self.lab.gateway, self.version)
             .log_level("warn")
             .module_log_level("info")
             .modules(self.libraries.path())
-            .config(subject.config())
+            .config(config)
     }
 
     /// Does what a client does, in its namespace.

@@ -162,7 +162,7 @@ fn network_filter(name: &str, message: &str, mut config: Value) -> Value {
 }
 
 /// One of the SDK's examples in the module's place.
-fn example(name: &str, mut filter: Value) -> Value {
+pub fn example(name: &str, mut filter: Value) -> Value {
     filter["typed_config"]["dynamic_module_config"]["name"] = json!(name);
     filter
 }

@@ -25,7 +25,7 @@ pub struct Count {
 
 /// Counts what Envoy asks of the kernel for a connection.
 pub fn count(site: &Site, subject: Subject) -> Count {
-    let envoy = site.envoy(subject).start();
+    let envoy = site.envoy_of(subject).start();
     let calls = |connections| {
         site.connect(subject, 1);
         trace(&envoy, || site.connect(subject, connections))
