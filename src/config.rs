@@ -156,17 +156,8 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, in one line.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        if let Some(config) = Self::straight(bytes) {
-            return config.in_itself();
-        }
-        // Something is wrong. To show what, it takes the values as they are.
-        let value = match Value::deserialize(Struct::new(bytes)) {
-            Ok(value) => value,
-            Err(_) => serde_json::from_slice(bytes)
-                .map_err(|error| ConfigError::not_json(bytes, &error))?,
-        };
-        serde_path_to_error::deserialize::<_, Self>(Strict(&value))
-            .map_err(|error| ConfigError::new(&value, &error))?
+        Self::straight(bytes)
+            .map_or_else(|| Self::explained(bytes), Ok)?
             .in_itself()
     }
 
@@ -198,6 +189,17 @@ impl Config {
         let config = Self::deserialize(Strict(&mut json)).ok()?;
         json.end().ok()?;
         Some(config)
+    }
+
+    /// The same options, or what is wrong: to show that, it takes the values as they are.
+    fn explained(bytes: &[u8]) -> Result<Self, ConfigError> {
+        let value = match Value::deserialize(Struct::new(bytes)) {
+            Ok(value) => value,
+            Err(_) => serde_json::from_slice(bytes)
+                .map_err(|error| ConfigError::not_json(bytes, &error))?,
+        };
+        serde_path_to_error::deserialize(Strict(&value))
+            .map_err(|error| ConfigError::new(&value, &error))
     }
 }
 

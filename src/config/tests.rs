@@ -3,6 +3,7 @@
 mod accepted;
 mod encode;
 mod refused;
+mod straight;
 mod wire;
 
 use serde_json::{Value as Json, json};

@@ -147,3 +147,93 @@ fn classes() {
         (private, Redirect, PUBLIC_V6, ALLOWED, Restored),
     ]);
 }
+
+/// Linux connects to loopback where it is asked for the unspecified address.
+#[test]
+fn the_unspecified_address_is_loopback() {
+    let other = "destinations: { deny: [link-local, 127.0.0.2, unspecified] }";
+    let no_rule = "destinations: { deny: [link-local, 127.0.0.2] }";
+    let class = "destinations: { deny: [loopback] }";
+    let net = "destinations: { deny: [127.0.0.0/8, '::1'] }";
+    let address = "destinations: { deny: [127.0.0.1, '::/127'] }";
+    let port = "destinations: { deny: [{ cidr: loopback, ports: [8081] }] }";
+    let other_port = "destinations: { deny: [{ cidr: loopback, ports: [9901] }] }";
+    let allow = "destinations: { allow: [127.0.0.1, '::1'] }";
+    let except = "destinations: { allow: [{ cidr: 0.0.0.0/0, except: [loopback] }] }";
+    let reached = "RESTORED by METADATA";
+    check(&[
+        (no_rule, Metadata, "0.0.0.0:8081", reached, Restored),
+        (no_rule, Metadata, "[::]:8081", reached, Restored),
+        (other, Metadata, "0.0.0.0:8081", DENIED_METADATA, Closed),
+        (other, Metadata, "127.0.0.1:8081", reached, Restored),
+        (class, Metadata, "0.0.0.0:8081", DENIED_METADATA, Closed),
+        (class, Metadata, "[::]:8081", DENIED_METADATA, Closed),
+        (
+            class,
+            Metadata,
+            "[::ffff:0.0.0.0]:8081",
+            DENIED_METADATA,
+            Closed,
+        ),
+        (
+            class,
+            FilterState,
+            "0.0.0.0:8081",
+            DENIED_FILTER_STATE,
+            Closed,
+        ),
+        (net, Metadata, "0.0.0.0:8081", DENIED_METADATA, Closed),
+        (net, Metadata, "[::]:8081", DENIED_METADATA, Closed),
+        (address, Metadata, "0.0.0.0:8081", DENIED_METADATA, Closed),
+        (address, Metadata, "[::]:8081", DENIED_METADATA, Closed),
+        (port, Metadata, "0.0.0.0:8081", DENIED_METADATA, Closed),
+        (other_port, Metadata, "0.0.0.0:8081", reached, Restored),
+        (allow, Metadata, "0.0.0.0:8081", reached, Restored),
+        (allow, Metadata, "[::]:8081", reached, Restored),
+        (except, Metadata, "0.0.0.0:8081", DENIED_METADATA, Closed),
+    ]);
+}
+
+#[test]
+fn exceptions() {
+    let deny = "destinations: { deny: [{ cidr: private, except: [
+        10.2.0.0/24, { cidr: 'fd02::/64', ports: ['8081', '8000-8080'] } ] }] }";
+    let other_port = "destinations: { deny: [{ cidr: private, except: [
+        { cidr: 10.2.0.2, ports: [443] }, 'fd02::1' ] }] }";
+    let allow = "destinations: { allow: [{ cidr: 0.0.0.0/0, except: [private] }, 'fd02::2'] }";
+    let both = "destinations: { allow: [{ cidr: private, except: [10.3.0.0/16] }],
+        deny: [{ cidr: 10.2.0.0/16, except: [{ cidr: 10.2.0.2, ports: [8080] }] }] }";
+    check(&[
+        (deny, Redirect, UPSTREAM, ALLOWED, Restored),
+        (
+            deny,
+            TproxyUntracked,
+            UPSTREAM_V6,
+            "RESTORED by TRANSPARENT",
+            Restored,
+        ),
+        (deny, Redirect, "10.1.0.1:8081", DENIED, Closed),
+        (deny, Redirect, "[fd02::2]:8082", DENIED, Closed),
+        (other_port, Redirect, UPSTREAM, DENIED, Closed),
+        (other_port, Redirect, UPSTREAM_V6, DENIED, Closed),
+        (allow, Redirect, UPSTREAM, DENIED, Closed),
+        (allow, Redirect, PUBLIC, ALLOWED, Restored),
+        (allow, Redirect, UPSTREAM_V6, ALLOWED, Restored),
+        (both, Redirect, UPSTREAM, ALLOWED, Restored),
+        (both, Redirect, "10.2.0.2:8082", DENIED, Closed),
+        (both, Redirect, "10.3.0.2:8080", DENIED, Closed),
+    ]);
+}
+
+/// Feeds have them.
+#[test]
+fn repeats() {
+    let deny = "destinations: { deny: [10.2.0.2, loopback, 10.2.0.2, 10.2.0.2/32, loopback] }";
+    let allow = "destinations: { allow: [10.2.0.0/24, 10.2.0.0/24, '::ffff:10.2.0.0/120'] }";
+    check(&[
+        (deny, Redirect, UPSTREAM, DENIED, Closed),
+        (deny, Redirect, PUBLIC, ALLOWED, Restored),
+        (allow, Redirect, UPSTREAM, ALLOWED, Restored),
+        (allow, Redirect, PUBLIC, DENIED, Closed),
+    ]);
+}

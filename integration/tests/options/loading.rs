@@ -101,6 +101,19 @@ fn refused() {
             "filter_config: destinations: {}: expected allow, deny or both",
         ),
         (
+            // The fields of a Struct come in any order.
+            text(
+                r#"{"destinations":{"deny":[{"cidr":"private","except":["10.0.0.0/9","8.8.8.8"]}]}}"#,
+            ),
+            "filter_config: destinations.deny[0]: {\"cidr\": \"private\", \"except\": \
+             [\"10.0.0.0/9\", \"8.8.8.8\"]}: except[1] 8.8.8.8 lies outside of the entry",
+        ),
+        (
+            text(r#"{"destinations":{"allow":["private","10.1.0.0/16"],"deny":["10.0.0.0/8"]}}"#),
+            "filter_config: destinations: {\"allow\": [\"private\", \"10.1.0.0/16\"], \"deny\": \
+             [\"10.0.0.0/8\"]}: allow[1] 10.1.0.0/16 can never apply: deny[0] 10.0.0.0/8 covers it",
+        ),
+        (
             yaml("hand_off: 'true'"),
             "filter_config: hand_off: \"true\": expected true or false",
         ),

@@ -20,7 +20,7 @@ const BEYOND_THE_SCHEMA: [&str; 11] = [
     "mask leaves out bits",
 ];
 
-fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
     let mut lines = REFUSED.lines();
     std::iter::from_fn(move || {
         let config = lines.next()?;
