@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use lab::address::{GATEWAY_V4, UPSTREAM_V4};
 use lab::client::{CONNECT_TIMEOUT, tcp_ask};
+use lab::config::static_cluster;
 use lab::module::{module_filter, module_filter_with};
 use lab::{
     Envoy, Lab, Listener, SetFilterState, To, Tunnel, Upstream, Version, bootstrap, validate,
@@ -97,7 +98,9 @@ fn lines(log: &str) -> Vec<String> {
 fn refused() -> Vec<String> {
     let mut named = module_filter(None);
     named["typed_config"]["filter_name"] = json!("original_dst");
-    [named, ill_options()]
+    // Where validation runs, sockets get no marks: it is the default of the sysctl.
+    let marked = module_filter(Some(json!({ "own_mark": "0x1" })));
+    [named, ill_options(), marked]
         .map(|filter| {
             let listener = Listener::new("0.0.0.0:15001").filter(filter);
             lines(&validate(VERSION, &bootstrap([listener.tcp()], [])).expect_err("refused"))
@@ -152,8 +155,11 @@ fn kernel_sockets() -> Vec<String> {
             .field("enable_mptcp", json!(true))
             .tcp(),
         listener(15005, json!({})).tcp(),
+        listener(15006, json!({})).cluster("fixed").tcp(),
     ];
-    let envoy = start(&lab, bootstrap(listeners, []));
+    // Not to the connection's own destination: that would be this Envoy, over and over.
+    let fixed = static_cluster("fixed", SocketAddr::new(UPSTREAM_V4, PORT));
+    let envoy = start(&lab, bootstrap(listeners, [fixed]));
     lab.gateway.redirect(To::Port(PORT), 15002);
     lab.gateway.redirect(To::Port(PORT + 1), 15003);
     lab.gateway.redirect(To::Port(PORT + 2), 15004);
@@ -165,6 +171,7 @@ fn kernel_sockets() -> Vec<String> {
         asked(UPSTREAM_V4, PORT),
         asked(UPSTREAM_V4, PORT + 1),
         asked(GATEWAY_V4, 15005),
+        asked(GATEWAY_V4, 15006),
     ] {
         tcp_ask(&lab.client, to).expect_err("no destination, or none that is allowed");
     }
