@@ -20,6 +20,7 @@ struct Module {
     does: String,
     text: Vec<u8>,
     counter: EnvoyCounterId,
+    details: EnvoyCounterId,
     gauge: EnvoyGaugeId,
 }
 
@@ -36,6 +37,7 @@ fn new_config(
         does: name.to_owned(),
         text: text.to_owned(),
         counter: envoy.define_counter("connections").expect("a counter"),
+        details: envoy.define_counter("details").expect("a counter"),
         gauge: envoy.define_gauge("last_port").expect("a gauge"),
     })
 }
@@ -70,7 +72,11 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Module {
             }
             "look" => look(self, envoy),
             "log" => {
-                envoy_log_debug!("a detail");
+                let detail = || {
+                    envoy.increment_counter(self.details, 1);
+                    "a detail"
+                };
+                envoy_log_debug!("{}", detail());
                 envoy_log_warn!("a warning");
             }
             "panic" => panic!("a panic in the module"),
@@ -279,6 +285,7 @@ fn keeps_the_log() {
     let warning = || (Level::Warn, "a warning".to_owned());
     log_both.accept(&mut connection());
     assert_eq!(log::take(), [warning()]);
+    assert_eq!(log_both.counter("details"), Some(0), "made for nobody");
     log::show(Level::Debug);
     log_both.accept(&mut connection());
     assert_eq!(
