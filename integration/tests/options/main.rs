@@ -1,15 +1,18 @@
 //! Every option in every value: real connections through real rules, and all that can be seen of
 //! each, by the client and in the access log, the stats, the metadata and the log.
 
+mod answers;
 mod destinations;
 mod hand_off;
 mod loading;
 mod log_lines;
 mod loops;
+mod other_namespace;
 mod own_addresses;
 mod own_mark;
 mod recovery;
 mod redirect_mark;
+mod redirected_to_transparent;
 mod redirection;
 mod reporting;
 mod row;
