@@ -10,7 +10,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 
 use crate::address::Address;
 use crate::config::{Config, InForce, UnrecoveredConnections, UnredirectedConnections};
-use crate::destinations::{Denial, Destinations, OnDenied};
+use crate::destinations::{Destinations, OnDenied};
 use crate::fault_point;
 use crate::recover::{self, Method, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::{Redirection, Sign};
@@ -57,14 +57,9 @@ impl<ELF: EnvoyListenerFilter> ListenerFilter<ELF> for Filter {
         }
         self.stats.count(envoy, verdict);
         self.redirection.see(envoy, sign(&found, redirector));
-        let case = Case {
-            found: &found,
-            redirector,
-            verdict,
-            action,
-            denial: self.denial(&found, verdict),
-        };
-        self.report.connection(envoy, &case);
+        if self.report.has_to_tell(verdict) {
+            self.tell(envoy, &found, redirector, verdict, action);
+        }
         if action == Action::Close {
             close(envoy, verdict.close_details());
             return Status::StopIteration;
@@ -203,12 +198,28 @@ impl Filter {
         }
     }
 
-    /// What denied a destination.
-    fn denial(&self, found: &Result<OriginalDst, Unrecovered>, verdict: Verdict) -> Option<Denial> {
-        match (verdict, found, &self.config.destinations) {
+    /// Reports on a connection, as far as anybody wants to know.
+    #[cold]
+    fn tell(
+        &self,
+        envoy: &mut impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+        redirector: Redirector,
+        verdict: Verdict,
+        action: Action,
+    ) {
+        let denial = match (verdict, found, &self.config.destinations) {
             (Verdict::Denied, Ok(found), Some(rules)) => rules.denial(found.address.into()),
             _ => None,
-        }
+        };
+        let case = Case {
+            found,
+            redirector,
+            verdict,
+            action,
+            denial,
+        };
+        self.report.connection(envoy, &case);
     }
 
     /// What the options say about a connection without a destination.

@@ -61,22 +61,24 @@ impl Report {
         }
     }
 
-    /// A connection was dealt with.
+    /// Whether there is something to tell of such a connection: mostly there is not.
     #[inline(always)]
+    pub fn has_to_tell(&self, verdict: Verdict) -> bool {
+        !matches!(verdict, Verdict::Restored(_))
+            || self.publish.is_any()
+            || log::enabled(Level::Debug)
+    }
+
+    /// A connection was dealt with.
     pub fn connection(&self, envoy: &mut impl EnvoyListenerFilter, case: &Case) {
         if log::enabled(Level::Debug) {
             debug(envoy, case);
         }
-        if self.publish.is_any() {
-            self.publish.publish(envoy, case);
-        }
-        if !matches!(case.verdict, Verdict::Restored(_)) {
-            self.exception(envoy, case);
-        }
+        self.publish.publish(envoy, case);
+        self.exception(envoy, case);
     }
 
     /// The line about a connection that was not simply restored.
-    #[cold]
     fn exception(&self, envoy: &impl EnvoyListenerFilter, case: &Case) {
         let lines = match case.verdict {
             Verdict::Restored(_) => return,
@@ -126,7 +128,6 @@ impl Report {
 }
 
 /// The line that each connection gets.
-#[cold]
 fn debug(envoy: &impl EnvoyListenerFilter, case: &Case) {
     envoy_log_debug!(
         "original_dst: {}: {}: {}",

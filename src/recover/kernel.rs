@@ -84,7 +84,14 @@ impl<'a> KernelSocket<'a> {
         for method in &*recovery.methods {
             let found = match method {
                 RecoveryMethod::SoOriginalDst => match socket::original_dst(self.fd, self.family) {
-                    Ok(address) => self.by_original_dst(envoy, recovery, address),
+                    Ok(address) if self.was_rewritten(envoy, recovery, address) => {
+                        return Ok(OriginalDst {
+                            method: Method::SoOriginalDst,
+                            address,
+                            is_unredirected: false,
+                        });
+                    }
+                    Ok(address) => self.not_rewritten(recovery, address),
                     Err(NoAddress::Malformed) => {
                         return Err(Unrecovered::Invalid(Method::SoOriginalDst));
                     }
@@ -133,27 +140,32 @@ impl<'a> KernelSocket<'a> {
         }))
     }
 
-    /// What `SO_ORIGINAL_DST` says: where the connection was going before the kernel rewrote it. It says
-    /// nothing new where the connection arrived at that very address: TPROXY sent it there, or the client
-    /// connected to the listener. And it is about the answers, not the connection, where it names the
-    /// client: connection tracking then saw only the answers (NOTRACK in one direction).
+    /// Whether `SO_ORIGINAL_DST` says where the connection was going before the kernel rewrote it. It
+    /// says nothing new where the connection arrived at that very address. And it is about the answers,
+    /// not the connection, where it names the client: connection tracking then saw only the answers
+    /// (NOTRACK in one direction).
     #[inline(always)]
-    fn by_original_dst(
+    fn was_rewritten(
         self,
         envoy: &impl EnvoyListenerFilter,
         recovery: &Recovery,
         address: Address,
-    ) -> OriginalDst {
-        let is_arrival = self.arrived_at(envoy, recovery, address);
-        if is_arrival && self.is_transparent() {
-            return self.by_transparent(recovery, address);
-        }
+    ) -> bool {
         let is_client =
             || recovery.asks_who_redirected && socket::peer_address(self.fd) == Ok(address);
+        !self.arrived_at(envoy, recovery, address) && !is_client()
+    }
+
+    /// Nothing was rewritten: TPROXY sent the connection where it arrived, or the client connected to
+    /// the listener.
+    fn not_rewritten(self, recovery: &Recovery, address: Address) -> OriginalDst {
+        if self.is_transparent() && socket::own_address(self.fd) == Ok(address) {
+            return self.by_transparent(recovery, address);
+        }
         OriginalDst {
             method: Method::SoOriginalDst,
             address,
-            is_unredirected: is_arrival || is_client(),
+            is_unredirected: true,
         }
     }
 

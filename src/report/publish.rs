@@ -24,8 +24,10 @@ impl Publish {
     }
 
     /// Publishes what there is to say of a connection.
-    #[cold]
     pub fn publish(self, envoy: &mut impl EnvoyListenerFilter, case: &Case) {
+        if !self.is_any() {
+            return;
+        }
         for (key, value) in said(envoy, case) {
             let Some(value) = value else {
                 continue;
