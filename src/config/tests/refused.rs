@@ -105,6 +105,12 @@ fn another_message_than_a_struct() {
 }
 
 #[test]
+fn an_error_for_programmers_is_the_same_line() {
+    let error = Config::parse(b"[]").unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+}
+
+#[test]
 fn a_negative_number_is_no_integer() {
     for (number, is_integer) in [(1.0, true), (0.0, true), (-1.0, false), (0.5, false)] {
         let value = Value::Number(number);
