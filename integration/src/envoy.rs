@@ -88,6 +88,19 @@ impl Envoy {
         text.lines().filter_map(stat).collect()
     }
 
+    /// As [`Envoy::stats`], once no connection of a cluster is left: a loop takes a while to end.
+    pub fn idle_stats(&self) -> BTreeMap<String, u64> {
+        let mut stats = BTreeMap::new();
+        eventually("no connection is left", || {
+            stats = self.stats();
+            let mut active = stats
+                .iter()
+                .filter(|(name, _)| name.ends_with(".upstream_cx_active"));
+            active.all(|(_, connections)| *connections == 0)
+        });
+        stats
+    }
+
     /// One counter or gauge, by its full name.
     pub fn stat(&self, name: &str) -> Option<u64> {
         self.stats().remove(name)

@@ -10,7 +10,7 @@ use lab::module::{builtin_filter, module_filter};
 use lab::{Envoy, Failure, Lab, Listener, Netns, Upstream, Version, access_log, bootstrap};
 use serde_json::{Value, json};
 
-use crate::row::{filter_stats, idle_stats, moved};
+use crate::row::{filter_stats, moved};
 use crate::{LISTENER, PORT, options, start};
 
 /// So many connections of the cluster end a loop.
@@ -89,7 +89,7 @@ fn ask(lab: &Lab, rules: Rules, mut check: impl FnMut(&str)) {
 
 fn connections(envoy: &Envoy) -> u64 {
     let name = format!("listener.[__]_{LISTENER}.downstream_cx_total");
-    idle_stats(envoy)[&name]
+    envoy.idle_stats()[&name]
 }
 
 #[test]

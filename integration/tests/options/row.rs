@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lab::access_log::{Source, of};
 use lab::address::canonical;
 use lab::client::tcp_ask;
-use lab::{Answer, Envoy, Lab, Upstream, Version, eventually};
+use lab::{Answer, Envoy, Lab, Upstream, Version};
 use serde_json::{Value, json};
 
 use crate::way::{Way, config, module, with_port};
@@ -234,19 +234,6 @@ pub type Stats = BTreeMap<String, u64>;
 pub fn filter_stats(envoy: &Envoy) -> Stats {
     let mut stats = envoy.stats();
     stats.retain(|name, _| name.starts_with("listener.") && name.contains(".original_dst."));
-    stats
-}
-
-/// All stats, once no connection of a cluster is left: a loop takes a while to end.
-pub fn idle_stats(envoy: &Envoy) -> Stats {
-    let mut stats = Stats::new();
-    eventually("no connection is left", || {
-        stats = envoy.stats();
-        let mut active = stats
-            .iter()
-            .filter(|(name, _)| name.ends_with(".upstream_cx_active"));
-        active.all(|(_, connections)| *connections == 0)
-    });
     stats
 }
 

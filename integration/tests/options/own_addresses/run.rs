@@ -14,7 +14,6 @@ use super::gateway::{lab, resolve};
 use super::guard::Guard;
 use super::place::{Bound, Client, LIMIT, Place};
 use super::table::{Cell, Row};
-use crate::row::idle_stats;
 use crate::{LISTENER, namespace};
 
 /// Where Envoy runs. Its listeners are always the gateway's.
@@ -196,7 +195,7 @@ impl Round<'_> {
     }
 
     fn counts(&self, cells: &[(&Place, Cell)]) -> Vec<Counts> {
-        let stats = idle_stats(&self.envoy);
+        let stats = self.envoy.idle_stats();
         let names = [
             "downstream_cx_total".to_owned(),
             format!("{}.original_dst.unredirected", namespace(self.version)),
