@@ -5,9 +5,11 @@
 mod call;
 mod fates;
 mod mesh;
+mod meshes;
 mod run;
 
-use mesh::{Guard, MESHES};
+use mesh::Guard;
+use meshes::MESHES;
 use run::check;
 
 /// Every mesh and every call: what becomes of it with Envoy's own filter, by IPv4 and IPv6.

@@ -7,7 +7,8 @@ use lab::{Envoy, Failure, Lab, Netns, Upstream, Version};
 
 use crate::call::{Call, PORT};
 use crate::fates::{self, Fate};
-use crate::mesh::{Guard, LIMIT, MESHES, Mesh};
+use crate::mesh::{Guard, LIMIT, Mesh};
+use crate::meshes::MESHES;
 
 /// What was seen of a call: the address at which it was answered, or why it was not; how many connections
 /// came to the network filters of Envoy's listeners; and how many the module refused as unredirected,
