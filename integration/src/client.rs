@@ -25,6 +25,11 @@ pub fn tcp_ask(host: &Netns, to: SocketAddr) -> Result<Answer, Failure> {
     Client::new(host).tcp_ask(to)
 }
 
+/// Asks over HTTP on a connection that stays open.
+pub fn http_ask(stream: &mut TcpStream) -> Result<Answer, Failure> {
+    http_request(stream, "host: upstream")
+}
+
 /// Closes a connection with a reset instead of an orderly end.
 pub fn reset(stream: TcpStream) -> io::Result<()> {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO))
@@ -136,22 +141,7 @@ impl<'a> Client<'a> {
     /// Sends one HTTP GET request and reads the upstream's answer.
     pub fn http_get(&self, to: SocketAddr) -> Result<Answer, Failure> {
         let mut stream = self.connect(to)?;
-        let local = stream.local_addr()?;
-        let request = format!("GET / HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes())?;
-        // Not to the end: Envoy leaves it to the client to close first, for a second.
-        let text = read_until(&mut stream, is_whole_response)?;
-        let garbled = || Failure::Garbled(text.clone());
-        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(garbled)?;
-        match head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .ok_or_else(garbled)?
-        {
-            200 => answer(local, body),
-            status => Err(Failure::Status(status, body.to_owned())),
-        }
+        http_request(&mut stream, &format!("host: {to}\r\nconnection: close"))
     }
 
     /// Sends one line, half-closes, and reads the upstream's answer to the end.
@@ -161,6 +151,26 @@ impl<'a> Client<'a> {
         stream.write_all(b"who is there?\n")?;
         stream.shutdown(Shutdown::Write)?;
         answer(local, &read_all(&mut stream)?)
+    }
+}
+
+/// Sends an HTTP GET request with these headers and reads the upstream's answer.
+fn http_request(stream: &mut TcpStream, headers: &str) -> Result<Answer, Failure> {
+    let local = stream.local_addr()?;
+    let request = format!("GET / HTTP/1.1\r\n{headers}\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    // Not to the end: Envoy leaves it to the client to close first, for a second.
+    let text = read_until(stream, is_whole_response)?;
+    let garbled = || Failure::Garbled(text.clone());
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(garbled)?;
+    match head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(garbled)?
+    {
+        200 => answer(local, body),
+        status => Err(Failure::Status(status, body.to_owned())),
     }
 }
 

@@ -36,6 +36,7 @@ mod topology;
 mod upstream;
 mod version;
 mod wait;
+mod watched;
 
 pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
@@ -48,6 +49,7 @@ pub use topology::Lab;
 pub use upstream::{Reached, Upstream};
 pub use version::Version;
 pub use wait::eventually;
+pub use watched::{Watched, with_node};
 
 use std::path::Path;
 

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::thread;
 
 use lab::address::UPSTREAM_V4;
 use lab::client::tcp_ask;
 use lab::module::{library, module_filter};
-use lab::{Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap, eventually};
+use lab::{Envoy, Lab, Listener, Load, To, Upstream, Version, Watched, bootstrap, eventually};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+
+use crate::in_every_version;
 
 /// The listener that stays: its port, and that of the upstream.
 const STAYS: (u16, u16) = (15001, 8080);
@@ -20,41 +20,24 @@ const LISTENERS: &str = "lds.json";
 const LIBRARY: &str = "liboriginal_dst.so";
 
 /// A directory that Envoy reads its listeners and the library from.
-struct Lds(TempDir);
+struct Lds(Watched);
 
 impl Lds {
     fn new() -> Self {
-        let lds = Self(tempfile::tempdir().expect("a temporary directory"));
+        let lds = Self(Watched::new());
         lds.write(0, &[]);
-        lds.put(LIBRARY, fs::read(library()).expect("the library"));
+        lds.0
+            .put(LIBRARY, fs::read(library()).expect("the library"));
         lds
-    }
-
-    /// Puts a file in the place of the one before, in one move: Envoy watches or maps it.
-    fn put(&self, name: &str, contents: impl AsRef<[u8]>) {
-        let (new, file) = (self.0.path().join("new"), self.0.path().join(name));
-        fs::write(&new, contents).expect("write the file");
-        fs::rename(new, file).expect("move the file");
     }
 
     /// Puts these listeners in place of those before.
     fn write(&self, version: u64, listeners: &[Value]) {
-        let typed = |listener: &Value| {
-            let mut listener = listener.clone();
-            listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-            listener
-        };
-        let resources: Vec<Value> = listeners.iter().map(typed).collect();
-        let text = json!({ "version_info": version.to_string(), "resources": resources });
-        self.put(LISTENERS, text.to_string());
+        self.0.put_listeners(LISTENERS, version, listeners);
     }
 
     fn start(&self, lab: &Lab, version: Version, listeners: Vec<Value>) -> Envoy {
-        let path = self.0.path().join(LISTENERS);
-        let mut config = bootstrap(listeners, []);
-        config["node"] = json!({ "id": "lab", "cluster": "lab" });
-        config["dynamic_resources"] =
-            json!({ "lds_config": { "path_config_source": { "path": path } } });
+        let config = self.0.with_listeners(bootstrap(listeners, []), LISTENERS);
         Envoy::builder(&lab.gateway, version)
             .config(config)
             .log_level("warn")
@@ -103,15 +86,6 @@ fn lab() -> (Lab, Upstream) {
     }
     let upstream = Upstream::start(&lab.upstream, &[STAYS.1, CHANGES.1]);
     (lab, upstream)
-}
-
-/// In every version at a time.
-fn in_every_version(test: fn(Version)) {
-    thread::scope(|scope| {
-        for version in Version::under_test() {
-            scope.spawn(move || test(version));
-        }
-    });
 }
 
 #[test]
@@ -203,7 +177,7 @@ fn the_library_comes_and_goes() {
             lds.write(2 * round + 2, &[]);
             eventually("the library to be unmapped", || !is_mapped(&envoy));
         }
-        lds.put(LIBRARY, "no library");
+        lds.0.put(LIBRARY, "no library");
         lds.write(100, &[changing(0)]);
         eventually("a refusal", || stat(&envoy, "lds.update_rejected") == 1);
         assert!(envoy.is_alive(), "{version}");
