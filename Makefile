@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo bench soak build test races compose-test image-test check windows fuzz mutants fmt dist dist-test setup clean packages root
+.PHONY: help demo validate bench soak build test races compose-test image-test check windows fuzz mutants fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -13,6 +13,11 @@ demo: root build ## Show the module at work in a real Envoy, in a few seconds
 	@scripts/envoys --newest
 	@cargo build --package integration --bin demo
 	@target/debug/demo
+
+validate: build ## Check a bootstrap, or a file of listeners or filters: CONFIG=envoy-configs/redirect.yaml
+	@[ -n "$(CONFIG)" ] || { echo "Name the file: make validate CONFIG=envoy-configs/redirect.yaml" >&2; exit 1; }
+	@scripts/envoys --newest
+	@cargo run --quiet --package integration --bin validate -- "$(CONFIG)"
 
 bench: root build ## Measure what the module costs, in ten minutes, and plot it: target/bench
 	@scripts/envoys --newest
@@ -84,7 +89,7 @@ help: ## List the targets
 	' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."
-	@echo "ENVOY_VERSION=1.40.0 limits demo, the tests, soak and setup to that version; bench measures it."
+	@echo "ENVOY_VERSION=1.40.0 limits demo, validate, the tests, soak and setup to that version; bench measures it."
 	@echo "ROUNDS=200 makes bench measure CPU time in so many rounds; 60 if not said."
 	@echo "CONNECTIONS=50000000 makes soak longer."
 	@echo "docs/bench.svg is a copy of target/bench/report.svg."

@@ -33,6 +33,8 @@ pub fn validate_file_on(host: &Netns, version: Version, path: &Path) -> Result<S
 fn check(mut command: Command, config: &Value, path: &Path) -> Result<String, String> {
     prepare(&mut command, config, path);
     let output = command
+        // Where the paths in the project's own configs begin.
+        .current_dir(crate::workspace())
         .args(["--mode", "validate", "--disable-hot-restart"])
         .output()
         .expect("run Envoy");
