@@ -9,8 +9,10 @@ use lab::address::*;
 use lab::client::{http_get, tcp_ask};
 use lab::config::{load, with_access_log, with_filter, without_original_dst};
 use lab::module::module_filter;
-use lab::{Envoy, Failure, Lab, To, Upstream, Version, validate_file_on, workspace};
-use serde_json::Value;
+use lab::{
+    Envoy, Failure, Lab, To, Upstream, Version, Watched, eventually, validate_file_on, workspace,
+};
+use serde_json::{Value, json};
 
 const PORT: u16 = 8080;
 const LISTENER: u16 = 15001;
@@ -18,8 +20,9 @@ const IPV4: [IpAddr; 2] = [UPSTREAM_V4, PUBLIC_V4];
 const IPV6: [IpAddr; 2] = [UPSTREAM_V6, PUBLIC_V6];
 
 /// The files that a test below runs.
-const USED: [&str; 9] = [
+const USED: [&str; 10] = [
     "dual-stack.yaml",
+    "ecds.yaml",
     "guarded-egress.yaml",
     "hand-off.yaml",
     "internal-listener.yaml",
@@ -411,5 +414,38 @@ fn observed() {
             prometheus.contains("_egress_original_dst_restored_redirect{"),
             "{prometheus}"
         );
+    }
+}
+
+/// Nobody gets anywhere until there are rules; then those of the file hold, and those of the next.
+#[test]
+fn ecds() {
+    const COUNTER: &str =
+        "extension_config_discovery.tcp_listener_filter.original_dst.config_reload";
+    let lab = Lab::new();
+    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
+    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    let rules = load("ecds/rules.yaml");
+    let asked = SocketAddr::new(UPSTREAM_V4, PORT);
+    for version in Version::under_test() {
+        let watched = Watched::new();
+        watched.put("rules.yaml", "{}");
+        let mut config = load("ecds.yaml");
+        let filter = &mut config["static_resources"]["listeners"][0]["listener_filters"][0];
+        let path = &mut filter["config_discovery"]["config_source"]["path_config_source"]["path"];
+        assert_eq!(*path, "envoy-configs/ecds/rules.yaml");
+        *path = json!(watched.file("rules.yaml"));
+        let envoy = start(&lab, version, config);
+        let denied = || tcp_ask(&lab.client, asked).expect_err("denied").is_closed();
+        assert!(denied(), "{version}");
+        watched.put("rules.yaml", rules.to_string());
+        eventually("the rules", || envoy.stat(COUNTER) == Some(1));
+        let answer = tcp_ask(&lab.client, asked).expect("an answer");
+        assert_eq!(answer.reached.local, asked, "{version}");
+        let text = rules.to_string().replace("loopback", "private");
+        watched.put("rules.yaml", text);
+        eventually("the next rules", || envoy.stat(COUNTER) == Some(2));
+        assert!(denied(), "{version}");
+        assert_eq!(envoy.stat_sum("original_dst.denied"), Some(2), "{version}");
     }
 }

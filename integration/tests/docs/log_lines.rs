@@ -1,4 +1,4 @@
-//! Every log line that `docs/troubleshooting.md` quotes is one that the module writes.
+//! Every log line that a document quotes is one that the module or Envoy writes.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use lab::{
 use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::markdown::Document;
+use crate::markdown::documents;
 
 const PORT: u16 = 8080;
 const VERSION: Version = Version::V1_40;
@@ -41,18 +41,21 @@ fn quoted_lines_of_envoy_are_written() {
     }
 }
 
-/// The lines that the document quotes in blocks of this kind.
+/// The lines that documents quote in blocks of this kind.
 fn quotes(kind: &str) -> Vec<String> {
-    let blocks = Document::read("docs/troubleshooting.md").blocks();
     let mut quotes = Vec::new();
-    for block in blocks {
-        assert!(
-            block.info.starts_with("text "),
-            "a block of another kind: {}",
-            block.info
-        );
-        if block.info == kind {
-            quotes.push(block.code.trim_end().to_owned());
+    for document in documents() {
+        let blocks = document.blocks().into_iter();
+        for block in blocks.filter(|block| block.info.starts_with("text")) {
+            assert!(
+                ["text log", "text envoy"].contains(&block.info.as_str()),
+                "{}: a block of another kind: {}",
+                document.path.display(),
+                block.info
+            );
+            if block.info == kind {
+                quotes.push(block.code.trim_end().to_owned());
+            }
         }
     }
     assert!(

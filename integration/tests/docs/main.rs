@@ -7,4 +7,5 @@ mod markdown;
 mod names;
 mod recipes;
 mod unsafe_code;
+mod updates;
 mod yaml;

@@ -46,6 +46,8 @@ fn complete(block: &Value) -> Value {
 enum Kind {
     /// A config of Envoy.
     Envoy,
+    /// Resources that a config of Envoy fetches.
+    Resources,
     /// Objects of Kubernetes, which the test `deploy` checks with the configs in them.
     Kubernetes,
     /// Services of Compose.
@@ -73,7 +75,8 @@ fn files_are_known() {
             continue;
         }
         match kind(&path) {
-            Some(Kind::Envoy) if file.starts_with("envoy-configs") => {} // the test `configs`
+            // The test `configs`.
+            Some(Kind::Envoy | Kind::Resources) if file.starts_with("envoy-configs") => {}
             Some(Kind::Envoy) => is_loaded(&path),
             Some(Kind::Catalogue) => {} // the test `manifest`
             Some(Kind::Kubernetes) => assert!(
@@ -82,6 +85,7 @@ fn files_are_known() {
                 file.display()
             ),
             Some(Kind::Compose) => {}
+            Some(Kind::Resources) => panic!("{}: which config fetches it?", file.display()),
             None => panic!("{}: what is it? no test knows it", file.display()),
         }
     }
@@ -116,6 +120,7 @@ fn kind(path: &Path) -> Option<Kind> {
     let has_config = text.contains("static_resources") || text.contains("listener_filters");
     [
         (Kind::Envoy, all_have("static_resources")),
+        (Kind::Resources, all_have("resources")),
         (Kind::Kubernetes, all_have("apiVersion") && all_have("kind")),
         (Kind::Compose, all_have("services") && !has_config),
         (Kind::Catalogue, path == workspace().join("manifest.yaml")),

@@ -104,6 +104,11 @@ impl Site {
         self.envoy.stat_sum(name).unwrap_or(0)
     }
 
+    /// Whether a listener that was replaced is still there.
+    fn drains(&self) -> bool {
+        self.envoy.stat("listener_manager.total_listeners_draining") != Some(0)
+    }
+
     /// The version that Envoy names as the one in force.
     fn version_text(&self) -> String {
         let path = format!("/stats?filter={DISCOVERY}.version_text");
@@ -182,6 +187,9 @@ fn the_next_connection_meets_the_new_rules() {
             assert!(is_as_wanted(first.clone(), update), "{version}: {first:?}");
             assert_eq!(live(&mut open), OPEN, "{version}, update {update}");
         }
+        // If there were a listener before this one, it would end them now.
+        eventually("no listener drains", || !site.drains());
+        assert_eq!(live(&mut open), OPEN, "{version}");
         assert!(site.envoy.stop().success(), "{version}");
     });
 }
@@ -278,9 +286,7 @@ fn the_gauge_is_right_across_updates() {
             }
             eventually("redirection is broken", || gauge(&site) == Some(1));
             site.update(json!({}));
-            eventually("the listener before has gone", || {
-                site.envoy.stat("listener_manager.total_listeners_draining") == Some(0)
-            });
+            eventually("the listener before has gone", || !site.drains());
             site.lab.gateway.flush();
             site.lab.gateway.redirect(To::Port(PORT), LISTENER);
             site.ask().expect("an answer");
