@@ -3,7 +3,7 @@
 use lab::address::UPSTREAM_V4;
 use lab::config::static_cluster;
 use lab::module::{builtin_filter, module_filter};
-use lab::{Listener, SetFilterState, Tunnel};
+use lab::{Listener, SetFilterState, Tunnel, Watched};
 use serde_json::{Value, json};
 
 use crate::kinds::*;
@@ -19,6 +19,8 @@ const ALL: [u16; 9] = [
     HAND_OFF,
     GUEST,
 ];
+/// Those whose filter comes from a file of its own (ECDS). Envoy's own filter has nothing to change.
+const DISCOVERED: [u16; 3] = [REDIRECT, CLOSING, METADATA];
 /// All listeners count in one scope, so that the keeper's counters are those of all.
 const STAT_PREFIX: &str = "soak";
 /// What the names of their stats begin with.
@@ -38,20 +40,44 @@ pub fn clusters() -> [Value; 3] {
 }
 
 /// All listeners, as they are after so many updates.
-pub fn listeners(is_builtin: bool, updates: u32) -> Vec<Value> {
-    let ports = (0..)
-        .zip(ALL)
-        .filter(|(_, port)| *port != GUEST || guest_is_there(updates));
-    // Each update changes every other listener.
-    let listeners =
-        ports.flat_map(|(index, port)| listeners_of(is_builtin, port, (updates + index) / 2 % 2));
+pub fn listeners(is_builtin: bool, updates: u32, watched: &Watched) -> Vec<Value> {
+    let ports = ALL
+        .iter()
+        .filter(|port| **port != GUEST || guest_is_there(updates));
+    let listeners = ports.flat_map(|port| {
+        let variant = variant(*port, updates);
+        if is_builtin {
+            return listeners_of(*port, builtin_filter(), variant);
+        }
+        let filter = filter(*port, variant);
+        match DISCOVERED.contains(port) {
+            // Its listener stays as it is.
+            true => listeners_of(*port, watched.discovered(&filters_file(*port), &filter), 0),
+            false => listeners_of(*port, filter, variant),
+        }
+    });
     let keeper = (!is_builtin).then(keeper);
     listeners.chain(keeper).map(finish).collect()
 }
 
-/// As a resource of its own, in the scope of all, and without access logs: they would fill the disk.
+/// The filters in files of their own, as they are after so many updates, by the names of the files.
+pub fn discovered(updates: u32) -> [(String, Value); DISCOVERED.len()] {
+    DISCOVERED.map(|port| (filters_file(port), filter(port, variant(port, updates))))
+}
+
+fn filters_file(port: u16) -> String {
+    format!("{port}.json")
+}
+
+/// Each update changes every other listener, or its filter.
+fn variant(port: u16, updates: u32) -> u32 {
+    let index = ALL.iter().position(|other| *other == port);
+    let index = u32::try_from(index.expect("one of them")).expect("a small number");
+    (updates + index) / 2 % 2
+}
+
+/// In the scope of all, and without access logs: they would fill the disk.
 fn finish(mut listener: Value) -> Value {
-    listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
     listener["stat_prefix"] = json!(STAT_PREFIX);
     listener["access_log"] = json!([]);
     let filters = listener["filter_chains"][0]["filters"].as_array_mut();
@@ -68,11 +94,7 @@ pub fn guest_is_there(updates: u32) -> bool {
 
 /// The listener with the filter on this port, in one of its two variants, and others that
 /// belong to it.
-fn listeners_of(is_builtin: bool, port: u16, variant: u32) -> Vec<Value> {
-    let filter = match is_builtin {
-        true => builtin_filter(),
-        false => module_filter(Some(options(port, variant))),
-    };
+fn listeners_of(port: u16, filter: Value, variant: u32) -> Vec<Value> {
     let outer = || Listener::new(&format!("[::]:{port}")).ipv4_compat();
     let timeout = json!(["15s", "16s"][variant as usize]);
     let with = |listener: Listener| {
@@ -109,6 +131,14 @@ fn listeners_of(is_builtin: bool, port: u16, variant: u32) -> Vec<Value> {
         }
         _ => vec![with(outer()).tcp()],
     }
+}
+
+/// The module for a listener, in one of its two variants.
+fn filter(port: u16, variant: u32) -> Value {
+    let mut filter = module_filter(Some(options(port, variant)));
+    // Its own name, as filters that are fetched have to have.
+    filter["name"] = json!(format!("original_dst_{port}"));
+    filter
 }
 
 /// What a listener counts under, in each of its variants.

@@ -1,6 +1,6 @@
-//! A million connections of every kind through a real Envoy whose listeners change all the while:
-//! none may be lost or reach the wrong destination, the counters must add up, and neither memory
-//! nor open files may grow.
+//! A million connections of every kind through a real Envoy whose listeners (LDS) and filters (ECDS)
+//! change all the while: none may be lost or reach the wrong destination, the counters must add up,
+//! and neither memory nor open files may grow.
 //!
 //! `CONNECTIONS` says how many, `ENVOY_VERSION` in which Envoy, `REPORT` where the figures go if not
 //! to `target/soak/report.json`; `--builtin` puts Envoy's own filter

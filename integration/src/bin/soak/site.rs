@@ -1,20 +1,18 @@
 //! Envoy, and the updates of its listeners while traffic runs.
 
-use std::fs;
-use std::path::PathBuf;
 use std::sync::RwLock;
 
-use lab::{Envoy, Lab, Version, bootstrap, eventually, module, with_internal_listeners};
-use serde_json::json;
-use tempfile::TempDir;
+use lab::{Envoy, Lab, Version, Watched, bootstrap, eventually, module, with_internal_listeners};
 
 use crate::kinds::GUEST;
-use crate::listeners::{clusters, guest_is_there, listeners};
+use crate::listeners::{clusters, discovered, guest_is_there, listeners};
+
+const LISTENERS: &str = "listeners.json";
 
 /// Envoy's listeners as they are after some updates.
 pub struct Site {
     is_builtin: bool,
-    directory: TempDir,
+    watched: Watched,
     updates: u32,
 }
 
@@ -22,20 +20,21 @@ impl Site {
     pub fn new(is_builtin: bool) -> Self {
         let site = Self {
             is_builtin,
-            directory: tempfile::tempdir().expect("a temporary directory"),
+            watched: Watched::new(),
             updates: 0,
         };
-        site.write(0);
+        for (file, filter) in discovered(0) {
+            site.watched.put_filter(&file, 0, &filter);
+        }
+        site.write_listeners(0);
         site
     }
 
     pub fn start(&self, lab: &Lab, version: Version) -> Envoy {
         // The lab does not see that the listeners, in a file of their own, need it.
         let library = module::library();
-        let mut config = with_internal_listeners(bootstrap([], clusters()));
-        config["node"] = json!({ "id": "soak", "cluster": "soak" });
-        config["dynamic_resources"] =
-            json!({ "lds_config": { "path_config_source": { "path": self.file("lds.json") } } });
+        let config = with_internal_listeners(bootstrap([], clusters()));
+        let config = self.watched.with_listeners(config, LISTENERS);
         Envoy::builder(&lab.gateway, version)
             .config(config)
             .concurrency(2)
@@ -58,8 +57,9 @@ impl Site {
         let next = self.updates + 1;
         let (was_there, is_there) = (guest_is_there(self.updates), guest_is_there(next));
         let gate = (was_there != is_there).then(|| guest.write().expect("no panic"));
+        self.update_filters(envoy, next);
         let accepted = update_success(envoy);
-        self.write(next);
+        self.write_listeners(next);
         eventually("an accepted update", || update_success(envoy) > accepted);
         if let Some(mut gate) = gate {
             let listeners = format!("ss -Hltn sport = :{GUEST}");
@@ -71,17 +71,32 @@ impl Site {
         self.updates = next;
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+    /// Writes the filters that change, and waits for them.
+    fn update_filters(&self, envoy: &Envoy, next: u32) {
+        if self.is_builtin {
+            return;
+        }
+        let (before, reloaded) = (discovered(self.updates), filters_reloaded(envoy));
+        let now = discovered(next).into_iter();
+        let changed: Vec<_> = now.filter(|filter| !before.contains(filter)).collect();
+        for (file, filter) in &changed {
+            self.watched.put_filter(file, next.into(), filter);
+        }
+        let wanted = reloaded + changed.len() as u64;
+        eventually("new filters", || filters_reloaded(envoy) == wanted);
     }
 
-    /// Writes the listeners as they are after so many updates, in one move: Envoy watches.
-    fn write(&self, updates: u32) {
-        let resources = listeners(self.is_builtin, updates);
-        let text = json!({ "version_info": updates.to_string(), "resources": resources });
-        fs::write(self.file("next.json"), text.to_string()).expect("write the listeners");
-        fs::rename(self.file("next.json"), self.file("lds.json")).expect("move the file");
+    /// Writes the listeners as they are after so many updates.
+    fn write_listeners(&self, updates: u32) {
+        let listeners = listeners(self.is_builtin, updates, &self.watched);
+        self.watched
+            .put_listeners(LISTENERS, updates.into(), &listeners);
     }
+}
+
+/// How many filters in files of their own Envoy has taken.
+fn filters_reloaded(envoy: &Envoy) -> u64 {
+    envoy.stat_sum(".config_reload").unwrap_or(0)
 }
 
 fn update_success(envoy: &Envoy) -> u64 {
