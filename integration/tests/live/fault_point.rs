@@ -15,8 +15,8 @@ use tempfile::TempDir;
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
 
-/// Builds the module with its fault point, apart from the one under test.
-fn build() -> PathBuf {
+/// Builds the module with its fault point, apart from the one under test: the directory that it is in.
+pub fn build() -> PathBuf {
     let target = workspace().join("target/fault-point");
     let status = Command::new(env!("CARGO"))
         .current_dir(workspace())

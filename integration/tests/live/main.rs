@@ -5,6 +5,7 @@ mod ecds;
 mod end;
 mod fault_point;
 mod lds;
+mod replace;
 mod restart;
 mod workers;
 

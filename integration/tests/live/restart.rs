@@ -9,14 +9,14 @@ use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap,
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
 /// What clients ask for.
-const DESTINATIONS: [SocketAddr; 2] = [
+pub const DESTINATIONS: [SocketAddr; 2] = [
     SocketAddr::new(UPSTREAM_V4, PORT),
     SocketAddr::new(UPSTREAM_V6, PORT),
 ];
 
 /// One that takes the counts of the Envoy before it each `flush` seconds. It hands its own over less what
 /// it has flushed itself.
-fn envoy(lab: &Lab, version: Version, epoch: u32, flush: &str) -> Builder {
+pub fn envoy(lab: &Lab, version: Version, epoch: u32, flush: &str) -> Builder {
     let listener = Listener::new(&format!("[::]:{LISTENER}"))
         .ipv4_compat()
         .filter(module_filter(None))
@@ -32,7 +32,7 @@ fn envoy(lab: &Lab, version: Version, epoch: u32, flush: &str) -> Builder {
         .argument("2")
 }
 
-fn lab() -> (Lab, Upstream) {
+pub fn lab() -> (Lab, Upstream) {
     let lab = Lab::new();
     lab.gateway.redirect(To::Port(PORT), LISTENER);
     let upstream = Upstream::start(&lab.upstream, &[PORT]);
@@ -40,7 +40,7 @@ fn lab() -> (Lab, Upstream) {
 }
 
 /// How many connections it knows of that were restored, by those before it as well.
-fn restored(envoy: &Envoy) -> u64 {
+pub fn restored(envoy: &Envoy) -> u64 {
     let restored = envoy.stat_sum(".original_dst.restored_redirect");
     restored.unwrap_or(0)
 }
