@@ -2,7 +2,8 @@
 
 #![allow(clippy::expect_used)]
 
-use fake_host::{Connection, Listener, Socket};
+use fake_host::kernel::{self, Question};
+use fake_host::{Connection, Listener, Socket, sysctl};
 use original_dst as _;
 
 /// A kind of connection.
@@ -17,16 +18,11 @@ pub struct Case {
 const NAME: &str = "envoy.filters.listener.original_dst";
 
 /// All kinds.
-pub const CASES: [Case; 11] = [
+pub const CASES: [Case; 16] = [
     Case {
         name: "redirect_ipv4",
         options: "",
-        connection: || {
-            over(
-                Socket::redirected(address("10.2.0.2:8080")),
-                "10.1.0.1:15001",
-            )
-        },
+        connection: redirected,
     },
     Case {
         name: "redirect_ipv6",
@@ -41,22 +37,12 @@ pub const CASES: [Case; 11] = [
     Case {
         name: "redirect_allowed",
         options: r#"{ "destinations": { "allow": ["private"], "deny": ["link-local"] } }"#,
-        connection: || {
-            over(
-                Socket::redirected(address("10.2.0.2:8080")),
-                "10.1.0.1:15001",
-            )
-        },
+        connection: redirected,
     },
     Case {
         name: "redirect_handed_off",
         options: r#"{ "hand_off": true }"#,
-        connection: || {
-            over(
-                Socket::redirected(address("10.2.0.2:8080")),
-                "10.1.0.1:15001",
-            )
-        },
+        connection: redirected,
     },
     Case {
         name: "transparent_ipv4",
@@ -118,6 +104,36 @@ pub const CASES: [Case; 11] = [
             )
         },
     },
+    // What each guard takes of a connection that passes it.
+    Case {
+        name: "guarded",
+        options: r#"{ "unredirected_connections": "CLOSE" }"#,
+        connection: redirected,
+    },
+    Case {
+        name: "guarded_listed_port",
+        options: r#"{ "unredirected_connections": "CLOSE", "listener_ports": [8080] }"#,
+        connection: redirected,
+    },
+    Case {
+        name: "guarded_redirect_mark",
+        options: r#"{ "unredirected_connections": "CLOSE", "redirect_mark": "0x1" }"#,
+        connection: || over(marked(), "10.1.0.1:15001"),
+    },
+    Case {
+        name: "guarded_own_mark",
+        options: r#"{ "own_mark": "0x2" }"#,
+        connection: || over(marked(), "10.1.0.1:15001"),
+    },
+    Case {
+        name: "local_address",
+        options: r#"{ "recovery_methods": ["LOCAL_ADDRESS"], "local_destinations": ["10.2.0.0/16"] }"#,
+        connection: || {
+            let own = kernel::sockaddr(address("10.2.0.2:8080"));
+            let socket = Socket::untracked().with(Question::Name, Ok(own));
+            over(socket, "10.2.0.2:8080")
+        },
+    },
     Case {
         name: "unrecovered",
         options: r#"{ "unrecovered_connections": "CLOSE" }"#,
@@ -128,8 +144,22 @@ pub const CASES: [Case; 11] = [
 impl Case {
     /// A listener for such connections.
     pub fn listener(&self) -> Listener {
+        sysctl::set_fwmark_accept(Some("1\n"));
         Listener::new(NAME, self.options.as_bytes()).expect("options that are accepted")
     }
+}
+
+fn redirected() -> Connection {
+    over(
+        Socket::redirected(address("10.2.0.2:8080")),
+        "10.1.0.1:15001",
+    )
+}
+
+/// A redirected socket that carries mark 1.
+fn marked() -> Socket {
+    Socket::redirected(address("10.2.0.2:8080"))
+        .with(Question::MARK, Ok(1_u32.to_ne_bytes().into()))
 }
 
 fn over(socket: Socket, at: &str) -> Connection {
