@@ -13,10 +13,13 @@ use lab::{
 use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::library::not_loaded;
 use crate::markdown::documents;
 
 const PORT: u16 = 8080;
 const VERSION: Version = Version::V1_40;
+/// The kinds of blocks with log lines.
+const KINDS: [&str; 3] = ["text log", "text envoy", "text envoy 1.38"];
 
 #[test]
 fn quoted_lines_are_written() {
@@ -30,14 +33,26 @@ fn quoted_lines_are_written() {
     }
 }
 
+/// By every version, or by those from the one on that the block names.
 #[test]
 fn quoted_lines_of_envoy_are_written() {
-    let written = [ill_configured(), not_found(), not_capable()].concat();
-    for quote in quotes("text envoy") {
-        assert!(
-            written.contains(&quote),
-            "not written: {quote}\n---- but\n{written}"
-        );
+    for version in Version::under_test() {
+        let written = [
+            ill_configured(version),
+            not_loaded(version),
+            not_capable(version),
+        ]
+        .concat();
+        let mut wanted = quotes("text envoy");
+        if version >= Version::V1_38 {
+            wanted.extend(quotes("text envoy 1.38"));
+        }
+        for quote in wanted {
+            assert!(
+                written.contains(&quote),
+                "{version}: not written: {quote}\n---- but\n{written}"
+            );
+        }
     }
 }
 
@@ -48,7 +63,7 @@ fn quotes(kind: &str) -> Vec<String> {
         let blocks = document.blocks().into_iter();
         for block in blocks.filter(|block| block.info.starts_with("text")) {
             assert!(
-                ["text log", "text envoy"].contains(&block.info.as_str()),
+                KINDS.contains(&block.info.as_str()),
                 "{}: a block of another kind: {}",
                 document.path.display(),
                 block.info
@@ -103,7 +118,9 @@ fn refused() -> Vec<String> {
     named["typed_config"]["filter_name"] = json!("original_dst");
     // Where validation runs, sockets get no marks: it is the default of the sysctl.
     let marked = module_filter(Some(json!({ "own_mark": "0x1" })));
-    [named, ill_options(), marked]
+    // As of a library that is newer than the one at hand.
+    let newer = module_filter(Some(json!({ "option_to_come": true })));
+    [named, newer, ill_options(), marked]
         .map(|filter| {
             let listener = Listener::new("0.0.0.0:15001").filter(filter);
             lines(&validate(VERSION, &bootstrap([listener.tcp()], [])).expect_err("refused"))
@@ -116,28 +133,16 @@ fn ill_options() -> Value {
 }
 
 /// What Envoy writes of a module that refuses its options.
-fn ill_configured() -> String {
+fn ill_configured(version: Version) -> String {
     let listener = Listener::new("0.0.0.0:15001").filter(ill_options());
-    validate(VERSION, &bootstrap([listener.tcp()], [])).expect_err("refused")
-}
-
-/// What it writes if the library is not there.
-fn not_found() -> String {
-    let lab = Lab::new();
-    let empty = tempfile::tempdir().expect("a temporary directory");
-    let listener = Listener::new("0.0.0.0:15001").filter(module_filter(None));
-    Envoy::builder(&lab.gateway, VERSION)
-        .config(bootstrap([listener.tcp()], []))
-        .modules(empty.path())
-        .try_start()
-        .expect_err("nothing to load")
+    validate(version, &bootstrap([listener.tcp()], [])).expect_err("refused")
 }
 
 /// What it writes if it may not have a transparent listener.
-fn not_capable() -> String {
+fn not_capable(version: Version) -> String {
     let lab = Lab::new();
     let listener = Listener::new("0.0.0.0:15001").transparent();
-    Envoy::builder(&lab.gateway, VERSION)
+    Envoy::builder(&lab.gateway, version)
         .config(bootstrap([listener.tcp()], []))
         .user(1337)
         .try_start()
