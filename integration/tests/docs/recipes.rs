@@ -1,13 +1,13 @@
 //! Every recipe of `docs/recipes.md`, run as it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use lab::access_log::{self, Source};
 use lab::address::{GATEWAY_V4, GATEWAY_V6, UPSTREAM_V4, UPSTREAM_V6};
-use lab::client::tcp_ask;
+use lab::client::{http_ask, tcp_ask};
 use lab::module::module_filter;
-use lab::{Answer, Envoy, Lab, Listener, Netns, Upstream, Version, bootstrap};
+use lab::{Answer, Client, Envoy, Lab, Listener, Netns, Upstream, Version, bootstrap};
 
 use crate::markdown::Document;
 
@@ -22,7 +22,7 @@ const GATEWAY: [IpAddr; 2] = [GATEWAY_V4, GATEWAY_V6];
 type Check = fn(&Site, &str);
 
 /// What each recipe has to do.
-const CHECKS: [(&str, Check); 13] = [
+const CHECKS: [(&str, Check); 12] = [
     ("redirect-outbound-iptables", Site::redirects_outbound),
     ("redirect-outbound-nftables", Site::redirects_outbound),
     ("redirect-inbound-iptables", Site::redirects_inbound),
@@ -34,28 +34,38 @@ const CHECKS: [(&str, Check); 13] = [
     ("notrack-trap", Site::falls_into_the_trap),
     ("notrack-mend", Site::gets_out_of_the_trap),
     ("conntrack-size", Site::shows_the_table),
-    ("remove-iptables", |site, recipe| {
-        site.undoes(
-            recipe,
-            &[
-                "redirect-inbound-iptables",
-                "tproxy-iptables",
-                "notrack-trap",
-            ],
-        );
-    }),
-    ("remove-nftables", |site, recipe| {
-        site.undoes(recipe, &["redirect-inbound-nftables"]);
-    }),
+    ("remove-notrack", Site::tracks_again),
 ];
+
+/// A recipe, and what the names of those that take its rules away begin with.
+const REMOVALS: [(&str, &str); 8] = [
+    ("redirect-inbound-iptables", "remove-iptables"),
+    ("redirect-outbound-iptables", "remove-iptables"),
+    ("redirect-inbound-nftables", "remove-nftables"),
+    ("redirect-outbound-nftables", "remove-nftables"),
+    ("dnat-iptables", "remove-iptables"),
+    ("dnat-nftables", "remove-nftables"),
+    ("tproxy-iptables", "remove-tproxy-iptables"),
+    ("tproxy-nftables", "remove-tproxy-nftables"),
+];
+
+#[test]
+fn rules_are_taken_away_and_open_connections_live_on() {
+    for (recipe, removal) in REMOVALS {
+        println!("{recipe}");
+        Site::new(recipes()).takes_away(recipe, removal);
+    }
+}
 
 #[test]
 fn every_recipe_works() {
     let recipes = recipes();
-    let known = CHECKS.map(|(name, _)| name);
+    let removing = REMOVALS.map(|(_, removal)| [removal.to_owned(), later(removal)]);
+    let checked = CHECKS.map(|(name, _)| name.to_owned());
+    let known: BTreeSet<String> = removing.into_iter().flatten().chain(checked).collect();
     let unknown: Vec<&String> = recipes
         .keys()
-        .filter(|name| !known.contains(&name.as_str()))
+        .filter(|name| !known.contains(*name))
         .collect();
     assert!(unknown.is_empty(), "recipes without a check: {unknown:?}");
     for (name, check) in CHECKS {
@@ -66,6 +76,11 @@ fn every_recipe_works() {
         println!("{name}");
         check(&Site::new(recipes.clone()), name);
     }
+}
+
+/// The recipe for when the last connection has ended.
+fn later(removal: &str) -> String {
+    format!("{removal}-later")
 }
 
 /// The code by its name.
@@ -127,23 +142,14 @@ impl Site {
     }
 
     fn delivers(&self, recipe: &str) {
-        let listener = wildcard().transparent().tcp();
-        let config = bootstrap([listener], []);
-        let envoy = Envoy::builder(&self.lab.gateway, newest())
-            .config(config)
-            .start();
+        let envoy = self.proxy_for(recipe);
         self.run(recipe);
         self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_transparent");
         self.passes_by(&self.lab.client, &GATEWAY, PORT);
     }
 
     fn translates(&self, recipe: &str) {
-        let listeners = ["10.1.0.1:15001", "[fd01::1]:15001"]
-            .map(|address| Listener::new(address).filter(module_filter(None)).tcp());
-        let config = bootstrap(listeners, []);
-        let envoy = Envoy::builder(&self.lab.gateway, newest())
-            .config(config)
-            .start();
+        let envoy = self.proxy_for(recipe);
         self.run(recipe);
         self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_redirect");
     }
@@ -175,17 +181,74 @@ impl Site {
         }
     }
 
-    fn undoes(&self, removal: &str, recipes: &[&str]) {
-        for recipe in recipes {
-            self.run(recipe);
-        }
+    fn tracks_again(&self, recipe: &str) {
+        let envoy = self.proxy();
+        self.run("redirect-inbound-iptables");
+        self.run("notrack-trap");
+        self.run("notrack-mend");
+        self.run(recipe);
+        self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_redirect");
+        self.leaves_nothing("notrack");
+        self.leaves_nothing("-j accept");
+    }
+
+    /// New connections pass by, while those that are open go on; rules of others stay.
+    fn takes_away(&self, recipe: &str, removal: &str) {
+        const THEIRS: &str = "PREROUTING -p tcp --dport 9999 -j ACCEPT";
+        let _envoy = self.proxy_for(recipe);
+        let from = match recipe.contains("outbound") {
+            true => &self.lab.gateway,
+            false => &self.lab.client,
+        };
+        let theirs = |what: &str| {
+            self.lab
+                .gateway
+                .iptables(&format!("-t nat {what} {THEIRS}"))
+        };
+        theirs("-A");
+        self.run(recipe);
+        let mut open = UPSTREAM.map(|ip| {
+            let to = SocketAddr::new(ip, PORT);
+            let mut stream = Client::new(from).connect(to).expect("a connection");
+            let answer = http_ask(&mut stream).expect("an answer");
+            assert_eq!(answer.reached.local, to);
+            assert_ne!(answer.reached.peer, answer.local, "{to}: by no proxy");
+            stream
+        });
         self.run(removal);
-        self.passes_by(&self.lab.client, &UPSTREAM, PORT);
-        let show = "iptables-save; ip6tables-save; nft list ruleset; ip rule; ip -6 rule";
-        let left = self.lab.gateway.sh(show).to_lowercase();
-        for trace in ["original_dst", "15001", "notrack", "fwmark"] {
-            assert!(!left.contains(trace), "{trace} is left:\n{left}");
+        self.passes_by(from, &UPSTREAM, PORT);
+        for stream in &mut open {
+            http_ask(stream).unwrap_or_else(|failure| panic!("{removal}: {failure}"));
         }
+        drop(open);
+        self.run(&later(removal));
+        self.passes_by(from, &UPSTREAM, PORT);
+        for trace in ["original_dst", "15001", "fwmark", "socket", "table 100"] {
+            self.leaves_nothing(trace);
+        }
+        theirs("-C");
+    }
+
+    fn leaves_nothing(&self, trace: &str) {
+        let show = "iptables-save; ip6tables-save; nft list ruleset; ip rule; ip -6 rule; \
+                    ip route show table all; ip -6 route show table all";
+        let left = self.lab.gateway.sh(show);
+        let left = left.to_lowercase();
+        assert!(!left.contains(trace), "{trace} is left:\n{left}");
+    }
+
+    /// An Envoy as a recipe wants it.
+    fn proxy_for(&self, recipe: &str) -> Envoy {
+        let listeners = match recipe.split('-').next() {
+            Some("tproxy") => vec![wildcard().transparent().tcp()],
+            Some("dnat") => ["10.1.0.1:15001", "[fd01::1]:15001"]
+                .map(|address| Listener::new(address).filter(module_filter(None)).tcp())
+                .into(),
+            _ => return self.proxy(),
+        };
+        Envoy::builder(&self.lab.gateway, newest())
+            .config(bootstrap(listeners, []))
+            .start()
     }
 
     /// An Envoy as the recipes' user.
