@@ -213,6 +213,8 @@ fn guarded_egress() {
             let allowed = SocketAddr::new(PUBLIC_V4, PORT);
             let answer = tcp_ask(&lab.client, allowed).expect("an answer");
             assert_eq!(answer.reached.local, allowed, "{version:?}");
+            let client = answer.local.to_string();
+            envoy.wait_output("the good connection", |line| line.starts_with(&client));
             for (to, details) in [
                 (SocketAddr::new(UPSTREAM_V4, 6443), "original_dst_denied"),
                 (
@@ -226,9 +228,14 @@ fn guarded_egress() {
             ] {
                 let failure = tcp_ask(&lab.client, to).expect_err("refused");
                 assert!(failure.is_closed(), "{version:?}: {to}: {failure}");
-                let what = format!("{to}: {details}");
-                envoy.wait_output(&what, |line| line.contains(details));
+                let what = format!(" -> {to}: {details}");
+                envoy.wait_output(&what, |line| {
+                    line.starts_with("refused ") && line.ends_with(&what)
+                });
             }
+            let output = envoy.output();
+            let logged = output.lines().filter(|line| line.contains(&client));
+            assert_eq!(logged.count(), 1, "{version:?}: {output}");
             lab.gateway.flush();
         }
         assert_eq!(

@@ -42,11 +42,13 @@ fn sidecar() {
         assert_eq!(answer.expect("an answer").status_code, 200, "{version}");
         // The first of them is connected to the outbound listener, once, and refused there.
         for port in [15001, 15006] {
-            is_closed(&lab.client, SocketAddr::new(GATEWAY_V4, port));
+            let to = SocketAddr::new(GATEWAY_V4, port);
+            is_closed(&lab.client, to);
+            let end = format!(" -> {to}: original_dst_unredirected");
+            envoy.wait_output(&end, |line| {
+                line.starts_with("refused ") && line.ends_with(&end)
+            });
         }
-        envoy.wait_output("a refusal", |line| {
-            line.starts_with("refused ") && line.ends_with(": original_dst_unredirected")
-        });
         assert_eq!(
             envoy.stat_sum("original_dst.unredirected"),
             Some(2),
