@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use fake_host::kernel::Question;
 use fake_host::log::{self, Level};
 use fake_host::{Connection, Listener, Socket};
 
@@ -272,4 +273,111 @@ fn the_loss_of_redirection_is_noticed_once() {
         accept_and_look(&listener, redirected("10.2.0.2:80")),
         (Some(0), vec![])
     );
+}
+
+/// The line of the one connection that a listener with these options gets.
+fn line(options: &str, mut connection: Connection) -> String {
+    listener(options).accept(&mut connection);
+    let lines = logged();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = lines.into_iter().next().expect("a line").1;
+    line.strip_prefix("original_dst: connection from ")
+        .expect("a line about a connection")
+        .to_owned()
+}
+
+#[test]
+fn the_cause_of_no_destination_is_named() {
+    let failing = |errno| {
+        let socket = Socket::untracked().with(Question::ORIGINAL_DST, Err(errno));
+        over(socket, AT)
+    };
+    let begin = "10.1.0.2:1000 at 10.1.0.1:15001: no destination: ";
+    let end = "; the listener is not transparent (for TPROXY set transparent: true): not redirected, \
+               left as it came";
+    for (errno, cause) in [
+        (
+            libc::ENOENT,
+            "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the traffic is \
+             exempt by NOTRACK, or tracked in another zone)",
+        ),
+        (
+            libc::ENOPROTOOPT,
+            "connection tracking is not loaded in this kernel (no NAT rule was ever set)",
+        ),
+        (
+            libc::EOPNOTSUPP,
+            "the socket does not support SO_ORIGINAL_DST (MPTCP)",
+        ),
+        (
+            libc::EPERM,
+            "SO_ORIGINAL_DST failed: Operation not permitted (os error 1)",
+        ),
+    ] {
+        assert_eq!(line("", failing(errno)), format!("{begin}{cause}{end}"));
+    }
+    let only = r#"{ "recovery_methods": ["SO_ORIGINAL_DST"] }"#;
+    let cause = "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the traffic is \
+                 exempt by NOTRACK, or tracked in another zone); the listener is transparent, but \
+                 TRANSPARENT is not among the recovery_methods: not redirected, left as it came";
+    let begin = "10.1.0.2:1000 at 10.2.0.2:80: no destination: ";
+    assert_eq!(
+        line(only, over(transparent("10.2.0.2:80"), "10.2.0.2:80")),
+        format!("{begin}{cause}")
+    );
+    let malformed = Socket::untracked().with(Question::ORIGINAL_DST, Ok(vec![0; 3]));
+    assert_eq!(
+        line("", over(malformed, AT)),
+        "10.1.0.2:1000 at 10.1.0.1:15001: the kernel's answer for SO_ORIGINAL_DST is no address: not \
+         an address that this Envoy takes, left as it came"
+    );
+}
+
+#[test]
+fn what_came_with_an_internal_connection_is_named() {
+    let internal = || Connection::internal();
+    for (connection, expected) in [
+        (
+            internal(),
+            "no IP address: no destination: neither metadata nor filter state came with this internal \
+             connection; pass them through the internal_upstream transport socket: not redirected, \
+             left as it came",
+        ),
+        (
+            internal().with_metadata(NAME, "local", "nonsense"),
+            "no IP address: the destination by METADATA is no IP:port: not an address that this Envoy \
+             takes, left as it came",
+        ),
+        (
+            internal().with_filter_state(&format!("{NAME}.local_ip"), "nonsense"),
+            "no IP address: the destination by FILTER_STATE is no IP:port: not an address that this \
+             Envoy takes, left as it came",
+        ),
+        // The interface's name is known; this Envoy, which is 1.37, takes no scope.
+        (
+            internal().with_metadata(NAME, "local", "[fe80::1%lo]:80"),
+            "no IP address: destination [fe80::1%1]:80 by METADATA: not an address that this Envoy \
+             takes, left as it came",
+        ),
+        (
+            internal()
+                .with_metadata(NAME, "local", "10.2.0.2:80")
+                .with_filter_state(&format!("{NAME}.source_ip"), "nobody"),
+            "no IP address: the source in filter state is no IP:port",
+        ),
+    ] {
+        assert_eq!(line("", connection), expected);
+    }
+}
+
+/// Only a tunnel brings a client's address along.
+#[test]
+fn a_kernel_socket_keeps_its_client() {
+    let mut connection = over(redirected("10.2.0.2:80"), AT)
+        .with_filter_state(&format!("{NAME}.source_ip"), "10.9.0.1:1000");
+    let listener = listener("");
+    listener.accept(&mut connection);
+    let client = connection.remote.expect("a client").to_string();
+    assert_eq!(client, "10.1.0.2:1000");
+    assert_eq!(listener.counter("original_dst.source_restored"), Some(0));
 }
