@@ -242,6 +242,28 @@ fn forms() -> Vec<(Option<Value>, bool)> {
     ]
 }
 
+/// Before 1.40, Envoy hands over its bytes as they are.
+#[test]
+fn a_typed_struct() {
+    let config = |options: Value| {
+        let form =
+            json!({ "@type": "type.googleapis.com/xds.type.v3.TypedStruct", "value": options });
+        bootstrap([listener(module_filter_with(Some(form))).tcp()], [])
+    };
+    for version in Version::under_test() {
+        let good = validate(version, &config(json!({ "stat_prefix": PREFIX })));
+        assert_eq!(
+            good.is_ok(),
+            version >= Version::V1_40,
+            "{version}: {good:?}"
+        );
+        let bad = validate(version, &config(json!({ "unknown": 1 })));
+        let log = bad.expect_err("no such option");
+        let is_read = log.contains("unknown: 1: unknown field");
+        assert_eq!(is_read, version >= Version::V1_40, "{version}: {log}");
+    }
+}
+
 #[test]
 fn every_form_of_the_configuration() {
     let lab = Lab::new();
