@@ -155,7 +155,7 @@ impl<'a> Client<'a> {
 }
 
 /// Sends an HTTP GET request with these headers and reads the upstream's answer.
-fn http_request(stream: &mut TcpStream, headers: &str) -> Result<Answer, Failure> {
+pub fn http_request(stream: &mut TcpStream, headers: &str) -> Result<Answer, Failure> {
     let local = stream.local_addr()?;
     let request = format!("GET / HTTP/1.1\r\n{headers}\r\n\r\n");
     stream.write_all(request.as_bytes())?;

@@ -8,6 +8,7 @@ mod loading;
 mod log_lines;
 mod loops;
 mod other_namespace;
+mod overridden;
 mod own_addresses;
 mod own_mark;
 mod recovery;
