@@ -217,6 +217,9 @@ impl Site {
         });
         self.run(removal);
         self.passes_by(from, &UPSTREAM, PORT);
+        // The kernel looks anew for the routes that it keeps with a socket.
+        let routes = "route add 192.0.2.0/24 dev lo\nroute add 2001:db8:2::/64 dev lo";
+        self.lab.gateway.ip(routes);
         for stream in &mut open {
             http_ask(stream).unwrap_or_else(|failure| panic!("{removal}: {failure}"));
         }
