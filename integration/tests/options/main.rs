@@ -17,6 +17,7 @@ mod redirected_to_transparent;
 mod redirection;
 mod reporting;
 mod row;
+mod tunnels_to_itself;
 mod unredirected;
 mod way;
 
