@@ -16,7 +16,7 @@ use crate::{LISTENER, PORT, options, start};
 type Kind = (bool, fn(&Netns, To, u16), [&'static str; 2]);
 
 /// The listener whose TCP proxy had the client.
-fn proxied_by(envoy: &Envoy, client: SocketAddr) -> String {
+pub fn proxied_by(envoy: &Envoy, client: SocketAddr) -> String {
     let client = client.to_string();
     let find = |log: &[Value]| {
         let proxied = access_log::of(log, Source::Tcp);

@@ -5,6 +5,7 @@ mod answers;
 mod destinations;
 mod hand_off;
 mod loading;
+mod local_address;
 mod log_lines;
 mod loops;
 mod other_namespace;

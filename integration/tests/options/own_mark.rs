@@ -14,9 +14,9 @@ use crate::row::{filter_stats, moved};
 use crate::{LISTENER, PORT, options, start};
 
 /// So many connections of the cluster end a loop.
-const LIMIT: u64 = 20;
+pub const LIMIT: u64 = 20;
 /// The mark of Envoy's own connections.
-const OWN: u32 = 0x2;
+pub const OWN: u32 = 0x2;
 
 /// What redirects what local processes ask for, Envoy among them.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ impl Rules {
 }
 
 /// The cluster, whose connections carry Envoy's mark.
-fn marked(mut cluster: Value) -> Value {
+pub fn marked(mut cluster: Value) -> Value {
     // SOL_SOCKET and SO_MARK.
     let mark = json!({ "level": 1, "name": 36, "int_value": OWN, "state": "STATE_PREBIND" });
     cluster["upstream_bind_config"] = json!({ "socket_options": [mark] });

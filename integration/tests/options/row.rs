@@ -33,7 +33,11 @@ pub enum End {
 
 /// Makes the connection of every row in every version, one after the other.
 pub fn check(rows: &[Row]) {
-    let lab = Lab::new();
+    check_in(&Lab::new(), rows, |config| config);
+}
+
+/// The same in a lab that is prepared, with Envoy's config edited.
+pub fn check_in(lab: &Lab, rows: &[Row], edit: impl FnOnce(Value) -> Value) {
     let _upstream = Upstream::start(&lab.upstream, &[PORT]);
     let _own = Upstream::start(&lab.gateway, &[OWN_PORT]);
     // A denied destination that is there: only the rules keep clients away from it.
@@ -44,11 +48,12 @@ pub fn check(rows: &[Row]) {
         rows.iter()
             .map(|row| (row.filter(), row.way, &*row.to, row.port)),
     );
+    let config = edit(config);
     for version in Version::under_test() {
-        let envoy = start(&lab, version, config.clone());
+        let envoy = start(lab, version, config.clone());
         for row in &rows {
-            row.way.set_up(&lab, row.port);
-            row.check(&lab, &envoy, version);
+            row.way.set_up(lab, row.port);
+            row.check(lab, &envoy, version);
         }
     }
 }

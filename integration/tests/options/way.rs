@@ -22,6 +22,8 @@ pub enum Way {
     Direct,
     /// Nothing does, and the kernel does not track connections.
     DirectUntracked,
+    /// Nothing does, and no rule is there for which the kernel would track connections.
+    DirectWithoutRules,
     /// A tunnel to an internal listener, with the destination, unless it is empty, as metadata.
     Metadata,
     /// As before, with the destination as filter state.
@@ -45,7 +47,7 @@ impl Way {
             }
             Self::Direct => host.track(),
             Self::DirectUntracked => host.notrack(),
-            Self::Metadata | Self::FilterState => {}
+            Self::DirectWithoutRules | Self::Metadata | Self::FilterState => {}
         }
     }
 
