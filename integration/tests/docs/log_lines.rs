@@ -155,6 +155,8 @@ fn kernel_sockets() -> Vec<String> {
     let listener = |port, options| {
         Listener::new(&format!("0.0.0.0:{port}")).filter(module_filter(Some(options)))
     };
+    let mapped = Listener::new(&format!("[::ffff:{GATEWAY_V4}]:15006")).ipv4_compat();
+    let mapped = mapped.filter(module_filter(None)).tcp();
     let listeners = [
         listener(15001, json!({ "unredirected_connections": "CLOSE" })).tcp(),
         listener(15002, json!({ "destinations": { "deny": [UPSTREAM_V4] } })).tcp(),
@@ -164,6 +166,7 @@ fn kernel_sockets() -> Vec<String> {
             .tcp(),
         listener(15005, json!({})).tcp(),
         listener(15006, json!({})).cluster("fixed").tcp(),
+        mapped,
     ];
     // Not to the connection's own destination: that would be this Envoy, over and over.
     let fixed = static_cluster("fixed", SocketAddr::new(UPSTREAM_V4, PORT));
@@ -171,6 +174,7 @@ fn kernel_sockets() -> Vec<String> {
     lab.gateway.redirect(To::Port(PORT), 15002);
     lab.gateway.redirect(To::Port(PORT + 1), 15003);
     lab.gateway.redirect(To::Port(PORT + 2), 15004);
+    lab.gateway.redirect(To::Port(PORT + 3), 15006);
     lab.gateway
         .iptables("-t raw -A PREROUTING -p tcp --dport 15005 -j CT --notrack");
     let asked = |ip, port| SocketAddr::new(ip, port);
@@ -178,6 +182,7 @@ fn kernel_sockets() -> Vec<String> {
         asked(GATEWAY_V4, 15001),
         asked(UPSTREAM_V4, PORT),
         asked(UPSTREAM_V4, PORT + 1),
+        asked(UPSTREAM_V4, PORT + 3),
         asked(GATEWAY_V4, 15005),
         asked(GATEWAY_V4, 15006),
     ] {
