@@ -165,7 +165,7 @@ fn kernel_sockets() -> Vec<String> {
             .field("enable_mptcp", json!(true))
             .tcp(),
         listener(15005, json!({})).tcp(),
-        listener(15006, json!({})).cluster("fixed").tcp(),
+        listener(15007, json!({})).cluster("fixed").tcp(),
         mapped,
     ];
     // Not to the connection's own destination: that would be this Envoy, over and over.
@@ -184,7 +184,7 @@ fn kernel_sockets() -> Vec<String> {
         asked(UPSTREAM_V4, PORT + 1),
         asked(UPSTREAM_V4, PORT + 3),
         asked(GATEWAY_V4, 15005),
-        asked(GATEWAY_V4, 15006),
+        asked(GATEWAY_V4, 15007),
     ] {
         tcp_ask(&lab.client, to).expect_err("no destination, or none that is allowed");
     }

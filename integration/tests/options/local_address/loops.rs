@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::site::{ANY_V4, ANY_V6, LISTED, exempt_envoy, marked, take_addresses, upstream};
 use crate::own_mark::LIMIT;
-use crate::row::idle_stats;
 use crate::{LISTENER, namespace, options, start};
 
 /// A listener whose options list the addresses, and these besides.
@@ -23,7 +22,7 @@ fn config(more: &str) -> Value {
 
 /// How many connections the module restored, and how many it found to be nobody's.
 fn counts(envoy: &Envoy, version: Version) -> [u64; 2] {
-    let stats = idle_stats(envoy);
+    let stats = envoy.idle_stats();
     let place = format!("listener.[__]_{LISTENER}.{}", namespace(version));
     ["restored_local_address", "unredirected"]
         .map(|counter| stats[&format!("{place}.original_dst.{counter}")])
