@@ -67,7 +67,8 @@ pub enum OnDenied {
     schemars(extend("anyOf" = [{ "required": ["allow"] }, { "required": ["deny"] }]))
 )]
 pub(crate) struct Rules {
-    /// The destinations that are allowed: all others are denied. Default: all are allowed.
+    /// The destinations that are allowed: all others are denied. An entry that `deny` leaves nothing
+    /// of is refused. Default: all are allowed.
     #[serde(default)]
     allow: Entries<Rule>,
     /// The destinations that are denied, those among them that `allow` lists. Default: none.

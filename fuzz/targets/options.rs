@@ -18,7 +18,10 @@ pub fn run(input: &[u8]) {
     };
     if plain(&mut options, MAX_DEPTH) && options != Value::Object(Default::default()) {
         let (text, wire) = (options.to_string(), encode::encode(&options));
-        assert_eq!(outcome(text.as_bytes()), outcome(&wire), "{text}");
+        // Not every float is read from text as the one that was written.
+        if serde_json::from_str(&text).is_ok_and(|read: Value| read == options) {
+            assert_eq!(outcome(text.as_bytes()), outcome(&wire), "{text}");
+        }
     }
 }
 

@@ -49,7 +49,8 @@ pub struct ScopePortsAndExcept {
     /// The ports: `"443"`, `443` or, first and last, `"8000-8999"`. Default: all.
     #[cfg_attr(test, schemars(with = "Ports", default))]
     ports: Option<Ports>,
-    /// What the rule is not about, though it lies in the rest. Default: nothing.
+    /// What of these addresses and ports the rule is not about. An entry that lies outside of them is
+    /// refused. Default: nothing.
     #[cfg_attr(test, schemars(with = "Entries<Part>", default))]
     except: Option<Entries<Part>>,
 }
