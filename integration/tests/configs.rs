@@ -20,7 +20,8 @@ const IPV4: [IpAddr; 2] = [UPSTREAM_V4, PUBLIC_V4];
 const IPV6: [IpAddr; 2] = [UPSTREAM_V6, PUBLIC_V6];
 
 /// The files that a test below runs.
-const USED: [&str; 10] = [
+const USED: [&str; 11] = [
+    "anyip.yaml",
     "dual-stack.yaml",
     "ecds.yaml",
     "guarded-egress.yaml",
@@ -310,6 +311,38 @@ fn marked() {
         let counted = ["restored_redirect", "looped"].map(count);
         assert_eq!(counted, [Some(5), Some(1)], "{version:?}");
         lab.gateway.iptables(&format!("-t nat -D OUTPUT {rule}"));
+    }
+}
+
+#[test]
+fn anyip() {
+    let lab = Lab::new();
+    lab.gateway.sh(&commands("anyip.yaml"));
+    lab.upstream.ip("route add local 192.0.2.0/24 dev lo
+                     route add local 2001:db8:77::/64 dev lo
+                     addr add 203.0.113.7/32 dev lo");
+    let destinations = ["192.0.2.7", "2001:db8:77::7", "203.0.113.7"];
+    let destinations = destinations.map(|ip| ip.parse().expect("an address"));
+    for tracked in [false, true] {
+        if tracked {
+            lab.gateway.track();
+        }
+        restores(&lab, "anyip.yaml", &destinations, ArrivesAt::Destination);
+        let reason = match tracked {
+            false => "unavailable",
+            true => "unredirected",
+        };
+        for version in Version::under_test() {
+            let envoy = start(&lab, version, load("anyip.yaml"));
+            for ip in [GATEWAY_V4, GATEWAY_V6] {
+                let own = tcp_ask(&lab.client, SocketAddr::new(ip, PORT));
+                assert!(own.expect_err("refused").is_closed(), "{version:?}");
+            }
+            let counter = format!(".original_dst.{reason}");
+            assert_eq!(envoy.stat_sum(&counter), Some(2), "{version:?}");
+            let connections = envoy.stat("listener.[__]_8080.downstream_cx_total");
+            assert_eq!(connections, Some(0), "{version:?}");
+        }
     }
 }
 
