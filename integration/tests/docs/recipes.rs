@@ -6,23 +6,32 @@ use std::net::{IpAddr, SocketAddr};
 use lab::access_log::{self, Source};
 use lab::address::{GATEWAY_V4, GATEWAY_V6, UPSTREAM_V4, UPSTREAM_V6};
 use lab::client::{http_ask, tcp_ask};
+use lab::config::{load, with_access_log};
 use lab::module::module_filter;
-use lab::{Answer, Client, Envoy, Lab, Listener, Netns, Upstream, Version, bootstrap};
+use lab::{Answer, Client, Envoy, Lab, Listener, Netns, Upstream, Version, bootstrap, workspace};
+use serde_json::json;
 
 use crate::markdown::Document;
 
 const PORT: u16 = 8080;
 const SSH: u16 = 22;
+/// A port that nothing on the gateway serves.
+const OTHER_PORT: u16 = 9090;
 /// The user that the recipes exempt.
 const USER: u32 = 1337;
 const UPSTREAM: [IpAddr; 2] = [UPSTREAM_V4, UPSTREAM_V6];
 const GATEWAY: [IpAddr; 2] = [GATEWAY_V4, GATEWAY_V6];
 
+/// Of the prefixes that a recipe makes the gateway's own.
+const ANY: [&str; 2] = ["192.0.2.7", "2001:db8:77::7"];
+/// The address that a recipe adds.
+const VIP: &str = "203.0.113.7";
+
 /// Runs a recipe, and asserts what it has to do.
 type Check = fn(&Site, &str);
 
 /// What each recipe has to do.
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 16] = [
     ("redirect-outbound-iptables", Site::redirects_outbound),
     ("redirect-outbound-nftables", Site::redirects_outbound),
     ("redirect-inbound-iptables", Site::redirects_inbound),
@@ -31,6 +40,10 @@ const CHECKS: [(&str, Check); 12] = [
     ("tproxy-nftables", Site::delivers),
     ("dnat-iptables", Site::translates),
     ("dnat-nftables", Site::translates),
+    ("anyip", Site::takes_prefixes),
+    ("vip", Site::takes_an_address),
+    ("around-local", Site::takes_prefixes),
+    ("sk-lookup", Site::steers),
     ("notrack-trap", Site::falls_into_the_trap),
     ("notrack-mend", Site::gets_out_of_the_trap),
     ("conntrack-size", Site::shows_the_table),
@@ -122,8 +135,11 @@ impl Site {
         }
     }
 
+    /// Runs it in the directory of the project.
     fn run(&self, recipe: &str) -> String {
-        self.lab.gateway.sh(&self.recipes[recipe])
+        let directory = workspace().display();
+        let script = format!("cd {directory}\n{}", self.recipes[recipe]);
+        self.lab.gateway.sh(&script)
     }
 
     fn redirects_outbound(&self, recipe: &str) {
@@ -152,6 +168,47 @@ impl Site {
         let envoy = self.proxy_for(recipe);
         self.run(recipe);
         self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_redirect");
+    }
+
+    fn takes_prefixes(&self, recipe: &str) {
+        let other = if recipe == "anyip" {
+            "around-local"
+        } else {
+            "anyip"
+        };
+        self.takes(&[recipe, other], &ANY, OTHER_PORT, OTHER_PORT);
+    }
+
+    fn takes_an_address(&self, recipe: &str) {
+        self.takes(&[recipe, "around-local"], &[VIP], OTHER_PORT, OTHER_PORT);
+    }
+
+    fn steers(&self, recipe: &str) {
+        self.takes(&["anyip", "around-local", recipe], &ANY, 15001, PORT);
+    }
+
+    /// What comes as it is to a listener, also if it asks for another port, goes to where it asked for,
+    /// as `anyip.yaml` has it.
+    fn takes(&self, recipes: &[&str], destinations: &[&str], listener: u16, port: u16) {
+        let _upstream = Upstream::start(&self.lab.upstream, &[OTHER_PORT]);
+        for ip in destinations {
+            self.lab
+                .upstream
+                .ip(&format!("route add local {ip} dev lo"));
+        }
+        let mut config = with_access_log(load("anyip.yaml"));
+        let address = &mut config["static_resources"]["listeners"][0]["address"];
+        address["socket_address"]["port_value"] = json!(listener);
+        let envoy = Envoy::builder(&self.lab.gateway, newest())
+            .config(config)
+            .start();
+        recipes.iter().for_each(|recipe| drop(self.run(recipe)));
+        let asked = destinations.iter().map(|ip| {
+            let ip = ip.parse().expect("an address");
+            SocketAddr::new(ip, port)
+        });
+        let asked: Vec<_> = asked.collect();
+        self.restores_at(&envoy, &self.lab.client, &asked, "restored_local_address");
     }
 
     fn falls_into_the_trap(&self, recipe: &str) {
@@ -265,8 +322,12 @@ impl Site {
 
     /// Connections go through Envoy, which restores where they were going.
     fn restores(&self, envoy: &Envoy, from: &Netns, destinations: &[IpAddr], counter: &str) {
-        for ip in destinations {
-            let to = SocketAddr::new(*ip, PORT);
+        let asked = destinations.iter().map(|ip| SocketAddr::new(*ip, PORT));
+        self.restores_at(envoy, from, &asked.collect::<Vec<_>>(), counter);
+    }
+
+    fn restores_at(&self, envoy: &Envoy, from: &Netns, asked: &[SocketAddr], counter: &str) {
+        for &to in asked {
             let Answer { reached, local } =
                 tcp_ask(from, to).unwrap_or_else(|f| panic!("{to}: {f}"));
             assert_eq!(reached.local, to);
@@ -278,7 +339,7 @@ impl Site {
                 })
             });
         }
-        let count = destinations.len() as u64;
+        let count = asked.len() as u64;
         assert_eq!(
             envoy.stat_sum(&format!("original_dst.{counter}")),
             Some(count)
