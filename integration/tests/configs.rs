@@ -10,7 +10,8 @@ use lab::client::{http_get, tcp_ask};
 use lab::config::{load, with_access_log, with_filter, without_original_dst};
 use lab::module::module_filter;
 use lab::{
-    Envoy, Failure, Lab, To, Upstream, Version, Watched, eventually, validate_file_on, workspace,
+    Answer, Envoy, Failure, Lab, Netns, To, Upstream, Version, Watched, eventually,
+    validate_file_on, workspace,
 };
 use serde_json::{Value, json};
 
@@ -417,38 +418,70 @@ fn hand_off() {
     }
 }
 
+/// How a client asks.
+type Ask = fn(&Netns, SocketAddr) -> Result<Answer, Failure>;
+
 #[test]
 fn observed() {
     let lab = Lab::new();
-    let _upstream = Upstream::start(&lab.upstream, &[PORT]);
-    lab.gateway.redirect(To::Port(PORT), LISTENER);
+    let ports = [PORT, PORT + 1];
+    let _upstream = Upstream::start(&lab.upstream, &ports);
+    let listeners = [LISTENER, LISTENER + 1];
+    for (port, listener) in ports.into_iter().zip(listeners) {
+        lab.gateway.redirect(To::Port(port), listener);
+    }
     for version in Version::under_test() {
         let envoy = start(&lab, version, load("observed.yaml"));
-        let to = SocketAddr::new(UPSTREAM_V4, PORT);
-        let client = tcp_ask(&lab.client, to).expect("an answer").local;
-        let line = format!(
-            "RESTORED by SO_ORIGINAL_DST: {client} asked for {to} at {GATEWAY_V4}:{LISTENER}"
-        );
-        envoy.wait_output(&line, |logged| logged == line);
-        let audited = SocketAddr::from(([169, 254, 169, 254], PORT));
-        let failure = tcp_ask(&lab.client, audited).expect_err("nobody has that address");
-        assert_ne!(failure, Failure::Refused);
-        envoy.wait_output("the audit", |line| {
-            line.starts_with("DENIED by SO_ORIGINAL_DST")
-        });
+        let mut good = Vec::new();
+        let asks = [("TCP", tcp_ask as Ask), ("HTTP", http_get)];
+        for ((kind, ask), (port, listener)) in
+            asks.into_iter().zip(ports.into_iter().zip(listeners))
+        {
+            let to = SocketAddr::new(UPSTREAM_V4, port);
+            let client = ask(&lab.client, to).expect("an answer").local;
+            good.push(format!(
+                "{kind} RESTORED by SO_ORIGINAL_DST: {client} asked for {to} at {GATEWAY_V4}:{listener}"
+            ));
+        }
+        let denied = SocketAddr::from(([169, 254, 169, 254], PORT));
+        assert!(tcp_ask(&lab.client, denied).is_err_and(|failure: Failure| failure.is_closed()));
+        let is_refusal = |line: &str| line.contains("original_dst_denied");
+        envoy.wait_output("the refusal", is_refusal);
+        for line in &good {
+            envoy.wait_output(line, |logged| logged == line);
+        }
+        // Each once, and nothing else.
+        let output = envoy.output();
+        let lines: Vec<_> = output
+            .lines()
+            .filter(|line| line.contains("original_dst") || line.contains("ORIGINAL_DST"))
+            .collect();
+        assert_eq!(lines.len(), 3, "{version:?}: {lines:#?}");
+        let refusal: Value = lines
+            .iter()
+            .find(|line| is_refusal(line))
+            .and_then(|line| serde_json::from_str(line).ok())
+            .expect("a line of JSON");
+        let published = &refusal["original_dst"];
+        assert_eq!(published["destination"], denied.to_string(), "{refusal}");
+        assert_eq!(published["rule"], "deny[0] link-local", "{refusal}");
+
         let stats = envoy.stats();
-        let named = |end: &str| {
-            stats
-                .iter()
-                .find(|(name, _)| name.ends_with(end))
-                .map(|(_, n)| *n)
+        let named = |end: &str| -> u64 {
+            let values = stats.iter().filter(|(name, _)| name.ends_with(end));
+            values.map(|(_, value)| value).sum()
         };
         assert_eq!(
             named(".egress.original_dst.restored_redirect"),
-            Some(1),
+            2,
             "{version:?}"
         );
-        assert_eq!(named(".egress.original_dst.denied"), Some(1), "{version:?}");
+        assert_eq!(named(".egress.original_dst.denied"), 1, "{version:?}");
+        assert_eq!(
+            named(".egress.original_dst.destination_rules"),
+            2,
+            "{version:?}"
+        );
         let prometheus = envoy.admin("/stats/prometheus");
         assert!(
             prometheus.contains("_egress_original_dst_restored_redirect{"),
