@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lab::client::tcp_ask;
-use lab::{Envoy, Lab, Load, Netns, Watched, eventually, module, workspace};
+use lab::module::module_filter;
+use lab::{
+    Envoy, Lab, Listener, Load, Netns, Watched, bootstrap, eventually, module, with_node, workspace,
+};
+use serde_json::json;
 
-use crate::restart::{DESTINATIONS, envoy, lab, restored};
+use crate::restart::{DESTINATIONS, LISTENER, envoy, lab, restored};
 use crate::{fault_point, in_every_version};
 
 const LIBRARY: &str = "liboriginal_dst.so";
@@ -39,12 +43,29 @@ fn builds() -> [Archive; 2] {
     [Archive::new(&module::library()), Archive::new(&other)]
 }
 
+/// A part of the library that a process has mapped.
+#[derive(Debug)]
+struct Map {
+    inode: u64,
+    /// Another file has its name now.
+    is_deleted: bool,
+}
+
+fn maps(envoy: &Envoy) -> Vec<Map> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", envoy.pid())).expect("a process");
+    let lines = maps.lines().filter(|line| line.contains(LIBRARY));
+    let map = |line: &str| {
+        Some(Map {
+            inode: line.split_whitespace().nth(4)?.parse().ok()?,
+            is_deleted: line.ends_with(" (deleted)"),
+        })
+    };
+    lines.filter_map(map).collect()
+}
+
 /// The library that a process has loaded, by its inode.
 fn loaded(envoy: &Envoy) -> u64 {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", envoy.pid())).expect("a process");
-    let line = maps.lines().find(|line| line.contains(LIBRARY));
-    let inode = line.and_then(|line| line.split_whitespace().nth(4));
-    inode.expect("it is mapped").parse().expect("a number")
+    maps(envoy).first().expect("it is mapped").inode
 }
 
 fn inode(directory: &Watched, name: &str) -> u64 {
@@ -94,6 +115,47 @@ fn by_a_rename_and_back() {
         let tally = load.stop();
         assert_eq!(tally.connections(), tally.answered, "{version}: {tally:?}");
         assert!(old.stop().success(), "{version}");
+    });
+}
+
+/// New rules do not bring the new library with them: the one that is loaded takes them.
+#[test]
+fn an_update_goes_on_with_what_is_loaded() {
+    const RULES: &str = "rules.json";
+    let [ours, other] = builds();
+    in_every_version(|version| {
+        let (lab, _upstream) = lab();
+        let (directory, watched) = (Watched::new(), Watched::new());
+        ours.install(&directory);
+        let put = |update, options| {
+            let filter = module_filter(Some(options));
+            watched.put_filter(RULES, update, &filter);
+            watched.discovered(RULES, &filter)
+        };
+        let listener = Listener::new(&format!("[::]:{LISTENER}"))
+            .ipv4_compat()
+            .filter(put(1, json!({})));
+        let envoy = Envoy::builder(&lab.gateway, version)
+            .config(with_node(bootstrap([listener.tcp()], [])))
+            .modules(directory.path())
+            .start();
+        let before = loaded(&envoy);
+        works(&lab.client);
+        other.install(&directory);
+        put(
+            2,
+            json!({ "destinations": { "deny": ["0.0.0.0/0", "::/0"] } }),
+        );
+        eventually("the new rules", || {
+            tcp_ask(&lab.client, DESTINATIONS[0]).is_err()
+        });
+        let maps = maps(&envoy);
+        assert!(
+            maps.iter().all(|map| map.inode == before),
+            "{version}: {maps:?}"
+        );
+        assert!(maps.iter().all(|map| map.is_deleted), "{version}: {maps:?}");
+        assert!(envoy.stop().success(), "{version}");
     });
 }
 

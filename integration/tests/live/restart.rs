@@ -6,7 +6,7 @@ use lab::address::{UPSTREAM_V4, UPSTREAM_V6};
 use lab::module::module_filter;
 use lab::{Builder, Envoy, Lab, Listener, Load, To, Upstream, Version, bootstrap, eventually};
 
-const LISTENER: u16 = 15001;
+pub const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
 /// What clients ask for.
 pub const DESTINATIONS: [SocketAddr; 2] = [
