@@ -1,5 +1,7 @@
 //! One accepted connection, top to bottom: recover, judge, restore, report.
 
+mod redirector;
+
 use std::mem;
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_on_listener_filter_status as Status;
@@ -12,11 +14,12 @@ use crate::address::Address;
 use crate::config::{Config, InForce, UnrecoveredConnections, UnredirectedConnections};
 use crate::destinations::{Destinations, OnDenied};
 use crate::fault_point;
-use crate::recover::{self, Method, OriginalDst, Recovery, Source, Unrecovered};
-use crate::redirection::{Redirection, Sign};
+use crate::recover::{self, OriginalDst, Recovery, Source, Unrecovered};
+use crate::redirection::Redirection;
 use crate::report::{Case, Publish, Report};
 use crate::stats::Stats;
-use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
+use crate::verdict::{Action, Redirector, Verdict};
+use redirector::sign;
 
 /// Why marks are refused.
 const NO_MARKS: &str = "redirect_mark, own_mark: accepted sockets carry no marks here: set the sysctl \
@@ -106,59 +109,6 @@ impl Filter {
             stats,
             redirection,
         })
-    }
-
-    /// Who sent the connection here, by the evidence in its order: marks, what the kernel says of it,
-    /// whose address the destination is.
-    #[inline(always)]
-    fn redirector(
-        &self,
-        envoy: &impl EnvoyListenerFilter,
-        found: &Result<OriginalDst, Unrecovered>,
-    ) -> Redirector {
-        if self.config.has_marks()
-            && let Some(redirector) = self.redirector_by_marks(envoy)
-        {
-            return redirector;
-        }
-        match found {
-            Ok(found) if found.is_unredirected => Redirector::Nobody(match found.method {
-                Method::SoOriginalDst => Evidence::NotRewritten,
-                _ => Evidence::Listener,
-            }),
-            Ok(found) if self.is_listener(envoy, found) => Redirector::Nobody(Evidence::Listener),
-            Err(Unrecovered::Kernel(failure)) if failure.is_own_address_alone() => {
-                Redirector::Nobody(Evidence::NotRewritten)
-            }
-            _ => Redirector::Rules,
-        }
-    }
-
-    /// The same by the marks of the socket, if the options name any that tell. A socket whose mark the
-    /// kernel does not say carries neither the one that redirected it, nor another than Envoy's own.
-    #[cold]
-    fn redirector_by_marks(&self, envoy: &impl EnvoyListenerFilter) -> Option<Redirector> {
-        let found = recover::mark(envoy)?;
-        if let Some(wanted) = self.config.own_mark
-            && found.is_none_or(|mark| wanted.is_in(mark))
-        {
-            return Some(Redirector::Envoy(MarkFound { wanted, found }));
-        }
-        let wanted = self.config.redirect_mark?;
-        Some(match found {
-            Some(mark) if wanted.is_in(mark) => Redirector::Rules,
-            _ => Redirector::Nobody(Evidence::Unmarked(MarkFound { wanted, found })),
-        })
-    }
-
-    /// Whether a destination is one of Envoy's own listeners. No accepted socket tells the ports that
-    /// listeners are bound to, so that the options do. What the kernel rewrote is looked at only where
-    /// an option makes a difference of it.
-    #[inline(always)]
-    fn is_listener(&self, envoy: &impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
-        (self.recovery.asks_who_redirected || found.method != Method::SoOriginalDst)
-            && self.recovery.listener_ports.contains(&found.address.port())
-            && recover::is_own_address(envoy, found.address)
     }
 
     /// What a connection is, and what the options say about it.
@@ -267,17 +217,6 @@ impl Filter {
             self.stats.count_invalid_source(envoy);
             self.report.invalid_source(envoy);
         }
-    }
-}
-
-/// What a connection says about redirection.
-fn sign(found: &Result<OriginalDst, Unrecovered>, redirector: Redirector) -> Sign {
-    match found {
-        _ if redirector != Redirector::Rules => Sign::Nothing,
-        Ok(found) if found.method.is_internal() => Sign::Nothing,
-        Ok(_) => Sign::Hit,
-        Err(Unrecovered::Kernel(_)) => Sign::Miss,
-        Err(_) => Sign::Nothing,
     }
 }
 
