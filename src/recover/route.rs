@@ -52,41 +52,65 @@ fn ask(fd: Option<c_int>, address: Address) -> Option<bool> {
         }
     }
     let mut answer = [0; 512];
-    let length = exchange(&netlink, &question(ip, address.scope_id()), &mut answer)?;
+    let question = Question::new(ip, address.scope_id());
+    let length = exchange(&netlink, question.as_bytes(), &mut answer)?;
     is_local(answer.get(..length)?, ip)
 }
 
-/// The request for a route, and how it is laid out.
-fn question(ip: IpAddr, scope_id: u32) -> Vec<u8> {
-    let mut octets = [0; 16];
-    let octets: &[u8] = match ip {
-        IpAddr::V4(ip) => {
-            octets[..4].copy_from_slice(&ip.octets());
-            &octets[..4]
+/// The request for a route, in bytes.
+struct Question {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Question {
+    /// For the route to an address; with a scope, on that interface: an address of a link is another
+    /// host's on another link.
+    fn new(ip: IpAddr, scope_id: u32) -> Self {
+        let mut question = Self {
+            bytes: [0; LONGEST],
+            length: 0,
+        };
+        // struct nlmsghdr: its length is filled in below.
+        question.push(&[0; 4]);
+        question.push(&libc::RTM_GETROUTE.to_ne_bytes());
+        question.push(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
+        question.push(&OUR_SEQUENCE.to_ne_bytes());
+        question.push(&[0; 4]);
+        // struct rtmsg: the family, how many bits of the address count, and nothing else.
+        match ip {
+            IpAddr::V4(_) => question.push(&[family(ip), 32]),
+            IpAddr::V6(_) => question.push(&[family(ip), 128]),
         }
-        IpAddr::V6(ip) => {
-            octets = ip.octets();
-            &octets
+        question.push(&[0; 10]);
+        match ip {
+            IpAddr::V4(ip) => question.attribute(libc::RTA_DST, &ip.octets()),
+            IpAddr::V6(ip) => question.attribute(libc::RTA_DST, &ip.octets()),
         }
-    };
-    let mut bytes = Vec::with_capacity(LONGEST);
-    // struct nlmsghdr: its length is filled in below.
-    bytes.extend(0_u32.to_ne_bytes());
-    bytes.extend(libc::RTM_GETROUTE.to_ne_bytes());
-    bytes.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
-    bytes.extend(OUR_SEQUENCE.to_ne_bytes());
-    bytes.extend(0_u32.to_ne_bytes());
-    // struct rtmsg: the family, how many bits of the address count, and nothing else.
-    bytes.extend([family(ip), octets.len() as u8 * 8]);
-    bytes.extend([0; 10]);
-    attribute(&mut bytes, libc::RTA_DST, octets);
-    // An address of a link is another host's on another link.
-    if scope_id != 0 {
-        attribute(&mut bytes, libc::RTA_OIF, &scope_id.to_ne_bytes());
+        if scope_id != 0 {
+            question.attribute(libc::RTA_OIF, &scope_id.to_ne_bytes());
+        }
+        let length = question.length as u32;
+        question.bytes[..4].copy_from_slice(&length.to_ne_bytes());
+        question
     }
-    let length = bytes.len() as u32;
-    bytes[..4].copy_from_slice(&length.to_ne_bytes());
-    bytes
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        self.bytes[self.length..end].copy_from_slice(bytes);
+        self.length = end;
+    }
+
+    /// A `struct rtattr` and its content, of which a multiple of 4 bytes needs no padding.
+    fn attribute(&mut self, name: u16, content: &[u8]) {
+        self.push(&(4 + content.len() as u16).to_ne_bytes());
+        self.push(&name.to_ne_bytes());
+        self.push(content);
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 fn family(ip: IpAddr) -> u8 {
@@ -94,13 +118,6 @@ fn family(ip: IpAddr) -> u8 {
         IpAddr::V4(_) => libc::AF_INET as u8,
         IpAddr::V6(_) => libc::AF_INET6 as u8,
     }
-}
-
-/// A `struct rtattr` and its content, of which a multiple of 4 bytes needs no padding.
-fn attribute(bytes: &mut Vec<u8>, name: u16, content: &[u8]) {
-    bytes.extend((4 + content.len() as u16).to_ne_bytes());
-    bytes.extend(name.to_ne_bytes());
-    bytes.extend(content);
 }
 
 /// Reads the kernel's answer: `None` if it is not one to our question.

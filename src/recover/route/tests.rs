@@ -81,10 +81,10 @@ fn other_answers_tell_nothing() {
 #[test]
 fn asks_for_one_address_of_one_link() {
     for (ip, scope_id, length) in [(V4, 0, 28 + 8), (V6, 0, 28 + 20), (V6, 7, 28 + 20 + 8)] {
-        let question = question(ip, scope_id);
-        assert_eq!(question.len(), length);
-        assert_eq!(u32_at(&question, 0), Some(length as u32));
-        assert!(length <= LONGEST);
+        let question = Question::new(ip, scope_id);
+        let bytes = question.as_bytes();
+        assert_eq!(bytes.len(), length);
+        assert_eq!(u32_at(bytes, 0), Some(length as u32));
     }
 }
 
