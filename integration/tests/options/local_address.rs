@@ -7,3 +7,4 @@ mod listed;
 mod loops;
 mod others;
 mod site;
+mod steered;
