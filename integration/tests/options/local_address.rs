@@ -2,6 +2,7 @@
 //! `freebind` and sk_lookup.
 
 mod behind_dnat;
+mod freebind;
 mod handed_on;
 mod listed;
 mod loops;
