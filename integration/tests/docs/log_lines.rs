@@ -157,6 +157,10 @@ fn kernel_sockets() -> Vec<String> {
     };
     let mapped = Listener::new(&format!("[::ffff:{GATEWAY_V4}]:15006")).ipv4_compat();
     let mapped = mapped.filter(module_filter(None)).tcp();
+    let local = json!({
+        "recovery_methods": ["SO_ORIGINAL_DST", "LOCAL_ADDRESS"],
+        "local_destinations": ["192.0.2.0/24"],
+    });
     let listeners = [
         listener(15001, json!({ "unredirected_connections": "CLOSE" })).tcp(),
         listener(15002, json!({ "destinations": { "deny": [UPSTREAM_V4] } })).tcp(),
@@ -167,6 +171,7 @@ fn kernel_sockets() -> Vec<String> {
         listener(15005, json!({})).tcp(),
         listener(15007, json!({})).cluster("fixed").tcp(),
         mapped,
+        listener(15007, local).tcp(),
     ];
     // Not to the connection's own destination: that would be this Envoy, over and over.
     let fixed = static_cluster("fixed", SocketAddr::new(UPSTREAM_V4, PORT));
@@ -176,7 +181,7 @@ fn kernel_sockets() -> Vec<String> {
     lab.gateway.redirect(To::Port(PORT + 2), 15004);
     lab.gateway.redirect(To::Port(PORT + 3), 15006);
     lab.gateway
-        .iptables("-t raw -A PREROUTING -p tcp --dport 15005 -j CT --notrack");
+        .iptables("-t raw -A PREROUTING -p tcp -m multiport --dports 15005,15007 -j CT --notrack");
     let asked = |ip, port| SocketAddr::new(ip, port);
     for to in [
         asked(GATEWAY_V4, 15001),
