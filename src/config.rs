@@ -36,10 +36,13 @@ pub struct Config {
     pub recovery_methods: List<RecoveryMethod>,
 
     /// The addresses that `LOCAL_ADDRESS` may take for a destination, with entries as in
-    /// `destinations`: those that routes, a VIP or sk_lookup bring to the listener as they are. A
-    /// socket whose own address is none of them is left to the next method. This option and that
-    /// method need each other. It does not stop Envoy from connecting to itself at a listed address:
-    /// `redirect_mark` does, or a route that leads Envoy's own packets away. Default: none.
+    /// `destinations`: those that routes, a VIP or sk_lookup bring to the listener as they are. This
+    /// option and that method need each other. A socket whose own address is none of them is left to
+    /// the next method. If that has no destination either, the connection is for this host itself:
+    /// `unredirected_connections` decides where the kernel tracks it or `SO_ORIGINAL_DST` is not among
+    /// the methods, `unrecovered_connections` elsewhere; guard with both. It does not stop Envoy from
+    /// connecting to itself at a listed address: `redirect_mark` does, or a route that leads Envoy's
+    /// own packets away. Default: none.
     #[cfg_attr(
         test,
         schemars(with = "Places", skip_serializing_if = "Option::is_none")
