@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use lab::access_log::{self, Source};
 use lab::client::tcp_ask;
 use lab::module::{builtin_filter, module_filter};
-use lab::{Envoy, Lab, Listener, Version, bootstrap};
+use lab::{Envoy, Failure, Lab, Listener, Version, bootstrap};
 use serde_json::{Value, json};
 
 use super::site::{ANY_V4, ANY_V6, LISTED, VIP_V4, exempt_envoy, marked, take_addresses, upstream};
@@ -33,27 +33,41 @@ fn is_proxied_by(lab: &Lab, envoy: &Envoy, to: SocketAddr, name: &str, row: &str
     assert_eq!(proxied_by(envoy, answer.local), name, "{row}");
 }
 
+/// Asks in vain: it stays at the listener, whose cluster does not know where to.
+fn is_left(lab: &Lab, to: SocketAddr, row: &str) {
+    let answer = tcp_ask(&lab.client, to);
+    let is_closed = answer.as_ref().is_err_and(Failure::is_closed);
+    assert!(is_closed, "{row}, {to}: {answer:?}");
+}
+
 #[test]
 fn hand_off() {
     let lab = Lab::new();
     take_addresses(&lab);
     exempt_envoy(&lab);
-    let _upstream = upstream(&lab, 2);
+    let _upstream = upstream(&lab, 4);
     let port = LISTENER;
     let wildcard = |port, filter| {
         let listener = Listener::new(&format!("[::]:{port}")).ipv4_compat();
         listener.filter(filter).tcp()
     };
-    let target = |ip| {
+    let target = |ip, port| {
         let target = Listener::new(&at(ip, port).to_string());
         target.field("bind_to_port", json!(false)).tcp()
     };
+    let mut builtin = wildcard(port + 2, builtin_filter());
+    builtin["use_original_dst"] = json!(true);
+    let none = Listener::new(&format!("[::]:{}", port + 3)).ipv4_compat();
     let config = marked(bootstrap(
         [
             wildcard(port, local(true)),
             wildcard(port + 1, local(false)),
-            target(ANY_V4),
-            target(ANY_V6),
+            target(ANY_V4, port),
+            target(ANY_V6, port),
+            builtin,
+            target(ANY_V4, port + 2),
+            none.tcp(),
+            target(ANY_V4, port + 3),
         ],
         [],
     ));
@@ -68,7 +82,13 @@ fn hand_off() {
                 let stays = format!("[::]:{}", port + 1);
                 is_proxied_by(&lab, &envoy, not_handed, &stays, &row);
             }
-            // No listener is bound to it: it stays where it is, and does so once.
+            let (by_builtin, by_none) = (at(ANY_V4, port + 2), at(ANY_V4, port + 3));
+            match way {
+                Direct => is_proxied_by(&lab, &envoy, by_builtin, &by_builtin.to_string(), &row),
+                _ => is_left(&lab, by_builtin, &row),
+            }
+            is_left(&lab, by_none, &row);
+            // No listener is bound to it but the one where it is.
             let stays = format!("[::]:{port}");
             is_proxied_by(&lab, &envoy, at(VIP_V4, port), &stays, &row);
             assert!(envoy.is_alive(), "{row}");
@@ -76,7 +96,8 @@ fn hand_off() {
     }
 }
 
-/// Chains match the socket's own address without any filter, which restores it for the cluster.
+/// Chains match the connection's own address with any filter and with none. The cluster knows only what
+/// was restored.
 #[test]
 fn filter_chains() {
     let lab = Lab::new();
@@ -99,9 +120,11 @@ fn filter_chains() {
                 is_proxied_by(&lab, &envoy, at(ip, LISTENER), chain, &row);
             }
             for port in [LISTENER + 1, LISTENER + 2] {
-                let answer = tcp_ask(&lab.client, at(ANY_V4, port));
-                let reaches = way == Direct && port == LISTENER + 1;
-                assert_eq!(answer.is_ok(), reaches, "{row}, {port}: {answer:?}");
+                let to = at(ANY_V4, port);
+                match way == Direct && port == LISTENER + 1 {
+                    true => is_proxied_by(&lab, &envoy, to, "192.0.2.0/24", &row),
+                    false => is_left(&lab, to, &row),
+                }
             }
         }
     }
