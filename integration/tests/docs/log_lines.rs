@@ -169,7 +169,7 @@ fn kernel_sockets() -> Vec<String> {
             .field("enable_mptcp", json!(true))
             .tcp(),
         listener(15005, json!({})).tcp(),
-        listener(15007, json!({})).cluster("fixed").tcp(),
+        listener(15008, json!({})).cluster("fixed").tcp(),
         mapped,
         listener(15007, local).tcp(),
     ];
@@ -190,6 +190,7 @@ fn kernel_sockets() -> Vec<String> {
         asked(UPSTREAM_V4, PORT + 3),
         asked(GATEWAY_V4, 15005),
         asked(GATEWAY_V4, 15007),
+        asked(GATEWAY_V4, 15008),
     ] {
         tcp_ask(&lab.client, to).expect_err("no destination, or none that is allowed");
     }

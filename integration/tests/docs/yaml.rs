@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use lab::module::module_filter;
 use lab::{Listener, Version, bootstrap, validate, validate_file, workspace};
 use serde_json::Value;
 
@@ -33,6 +34,11 @@ fn blocks_are_loaded() {
 fn complete(block: &Value) -> Value {
     if block.get("static_resources").is_some() {
         return block.clone();
+    }
+    // Or of the module's options.
+    if block.get("destinations").is_some() {
+        let filter = module_filter(Some(block.clone()));
+        return bootstrap([Listener::new("127.0.0.1:15001").filter(filter).tcp()], []);
     }
     let mut listener = Listener::new("127.0.0.1:15001").tcp();
     for (field, value) in block.as_object().expect("fields of a listener") {
