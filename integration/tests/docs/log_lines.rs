@@ -180,8 +180,9 @@ fn kernel_sockets() -> Vec<String> {
     lab.gateway.redirect(To::Port(PORT + 1), 15003);
     lab.gateway.redirect(To::Port(PORT + 2), 15004);
     lab.gateway.redirect(To::Port(PORT + 3), 15006);
-    lab.gateway
-        .iptables("-t raw -A PREROUTING -p tcp -m multiport --dports 15005,15007 -j CT --notrack");
+    for port in [15005, 15007] {
+        lab.gateway.notrack_port(port);
+    }
     let asked = |ip, port| SocketAddr::new(ip, port);
     for to in [
         asked(GATEWAY_V4, 15001),
