@@ -12,8 +12,8 @@ type Counts<'a> = BTreeMap<(&'a str, &'a str), u64>;
 
 /// Counts clients' addresses, beside the connection itself.
 const SOURCE_RESTORED: &str = "source_restored";
-/// The one gauge.
-const REDIRECTION_BROKEN: &str = "redirection_broken";
+/// What counts nothing.
+const GAUGES: [&str; 2] = ["redirection_broken", "destination_rules"];
 
 /// Each counter of each listener is the number of connections that it stands for.
 pub fn add_up(crowd: &Crowd, stats: &BTreeMap<String, u64>) -> Goal {
@@ -60,7 +60,7 @@ fn counted(stats: &BTreeMap<String, u64>) -> Counts<'_> {
     let mut counts = Counts::new();
     for (name, value) in stats.iter().filter(|(name, _)| name.starts_with(SCOPE)) {
         if let Some((scope, counter)) = name.split_once(".original_dst.")
-            && counter != REDIRECTION_BROKEN
+            && !GAUGES.contains(&counter)
             && let Some((_, prefix)) = scope.rsplit_once('.')
             && let Some((port, _)) = prefix.split_once('_')
         {
