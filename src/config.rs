@@ -64,7 +64,7 @@ pub struct Config {
 
     /// The mark that the redirecting rule sets on packets, as iptables writes it: `"0x1"`, or
     /// `"0x1/0xff"` with a mask; in decimal, too. A connection whose socket does not carry it was
-    /// redirected by nobody; one that carries it was, and `listener_ports` is not asked. Needs the
+    /// redirected by nobody; one that carries it was, and is not judged by `listener_ports`. Needs the
     /// sysctl `net.ipv4.tcp_fwmark_accept=1`, for IPv6 as well. Default: none.
     #[cfg_attr(test, schemars(with = "Mark", skip_serializing_if = "Option::is_none"))]
     pub redirect_mark: Option<Mark>,
@@ -143,6 +143,8 @@ impl Config {
     pub fn asks_who_redirected(&self) -> bool {
         self.unredirected_connections != UnredirectedConnections::Restore
             || self.redirect_mark.is_some()
+            || self.local_destinations.is_some()
+            || !self.listener_ports.is_empty()
             || matches!(self.hand_off, Some(true))
             || self.publish_metadata
             || self.publish_filter_state

@@ -27,6 +27,7 @@ const NO_MARKS: &str = "redirect_mark, own_mark: accepted sockets carry no marks
 
 /// The filter as one listener has configured it. It keeps nothing for a connection.
 pub struct Filter {
+    /// The options, but for those in `recovery`.
     config: Config,
     /// What the kernel's part of the recovery needs of the options, at hand.
     recovery: Recovery,

@@ -35,7 +35,7 @@ pub enum RecoveryMethod {
     LocalAddress,
 }
 
-/// How a destination was recovered.
+/// How a destination was recovered. The counters are in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// The kernel's connection tracking rewrote the destination, and knows what it was.
@@ -57,8 +57,19 @@ pub struct OriginalDst {
     pub method: Method,
     /// The address.
     pub address: Address,
-    /// Whether the kernel's own answer tells that nobody redirected the connection.
-    pub is_unredirected: bool,
+    /// Why it cannot be the destination, if it was passed over and no method had a better answer.
+    pub passed_over: Option<PassedOver>,
+}
+
+/// Why an answer of the kernel's cannot be the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassedOver {
+    /// It is where the connection arrived, and the socket is not transparent: nothing was rewritten.
+    Arrival,
+    /// It is the client: connection tracking saw only the answers (NOTRACK in one direction).
+    Client,
+    /// It is an address of this host with a port of `listener_ports`: TPROXY did not send it there.
+    Listener,
 }
 
 /// Why there is no destination.
@@ -137,10 +148,11 @@ pub fn original_dst(
 }
 
 /// The mark of a connection's socket: the packets that opened it had it, where the kernel's
-/// `tcp_fwmark_accept` is on. `None` if it is no kernel socket; inside, if the kernel does not say.
+/// `tcp_fwmark_accept` is on. `None` if it is no socket of IP; inside, if the kernel does not say.
 #[cold]
 pub fn mark(envoy: &impl EnvoyListenerFilter) -> Option<Option<u32>> {
-    Some(socket::mark(envoy.get_socket_fd()?))
+    let fd = envoy.get_socket_fd()?;
+    (envoy.get_address_type() == AddressType::Ip).then(|| socket::mark(fd))
 }
 
 /// Whether accepted sockets carry the marks of the packets that opened them, in Envoy's own network

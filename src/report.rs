@@ -4,7 +4,7 @@
 mod publish;
 mod wording;
 
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_log_level as Level;
 use envoy_proxy_dynamic_modules_rust_sdk::{
@@ -12,9 +12,9 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 };
 
 use crate::destinations::Denial;
-use crate::recover::{OriginalDst, Unrecovered};
+use crate::recover::{OriginalDst, PassedOver, Unrecovered};
 use crate::throttle::Throttle;
-use crate::verdict::{Action, Redirector, Verdict};
+use crate::verdict::{Action, Evidence, Redirector, Verdict};
 use wording::{Found, Outcome};
 
 pub use publish::Publish;
@@ -24,7 +24,8 @@ pub use wording::Client;
 pub struct Report {
     publish: Publish,
     unredirected: Throttle,
-    restored_to_listener: Once,
+    /// Whether it was told that a connection was restored to the listener.
+    restored_to_listener: AtomicBool,
     looped: Throttle,
     denied: Throttle,
     unavailable: Throttle,
@@ -46,13 +47,26 @@ pub struct Case<'a> {
     pub denial: Option<Denial>,
 }
 
+impl Case<'_> {
+    /// Whether an `ORIGINAL_DST` cluster now connects Envoy to one of its own listeners.
+    fn leads_to_envoy(&self) -> bool {
+        self.action == Action::Restore
+            && matches!(
+                self.redirector,
+                Redirector::Nobody(Evidence::PassedOver(
+                    PassedOver::Arrival | PassedOver::Listener
+                ))
+            )
+    }
+}
+
 impl Report {
     /// Reports in the log, and where `publish` says.
     pub fn new(publish: Publish) -> Self {
         Self {
             publish,
             unredirected: Throttle::new(),
-            restored_to_listener: Once::new(),
+            restored_to_listener: AtomicBool::new(false),
             looped: Throttle::new(),
             denied: Throttle::new(),
             unavailable: Throttle::new(),
@@ -82,7 +96,7 @@ impl Report {
     fn exception(&self, envoy: &impl EnvoyListenerFilter, case: &Case) {
         let lines = match case.verdict {
             Verdict::Restored(_) => return,
-            Verdict::Unredirected if case.action == Action::Restore => {
+            Verdict::Unredirected if case.leads_to_envoy() => {
                 return self.restored_to_listener(envoy, case);
             }
             Verdict::Unredirected => &self.unredirected,
@@ -106,14 +120,15 @@ impl Report {
     /// A connection to the listener itself was restored to where it is. What comes of that may be many
     /// connections, so that the first one says it, and no other.
     fn restored_to_listener(&self, envoy: &impl EnvoyListenerFilter, case: &Case) {
-        self.restored_to_listener.call_once(|| {
-            let (client, found, outcome) = (Client(envoy), Found(case.found), Outcome(case));
-            envoy_log_warn!(
-                "original_dst: {client}: {found}: {outcome}: an ORIGINAL_DST cluster now connects Envoy \
-                 to itself, over and over; unredirected_connections: CLOSE refuses such connections \
-                 (this line is not repeated)"
-            );
-        });
+        if self.restored_to_listener.swap(true, Relaxed) {
+            return;
+        }
+        let (client, found, outcome) = (Client(envoy), Found(case.found), Outcome(case));
+        envoy_log_warn!(
+            "original_dst: {client}: {found}: {outcome}: an ORIGINAL_DST cluster now connects Envoy \
+             to itself, over and over; unredirected_connections: CLOSE refuses such connections \
+             (this line is not repeated)"
+        );
     }
 
     /// A source address could not be restored.

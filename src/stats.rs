@@ -12,7 +12,7 @@ use crate::verdict::Verdict;
 
 /// The filter's metrics in Envoy, but for the watch of redirection.
 pub struct Stats {
-    /// By [`Method`].
+    /// By the method that recovered the destination.
     restored: [EnvoyCounterId; 5],
     source_restored: EnvoyCounterId,
     unredirected: EnvoyCounterId,

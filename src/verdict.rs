@@ -1,7 +1,7 @@
 //! What a connection is, and what becomes of it.
 
 use crate::option::Mark;
-use crate::recover::Method;
+use crate::recover::{Method, PassedOver};
 
 /// What the filter found a connection to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Verdict {
     Denied,
     /// It has no original destination.
     Unavailable,
-    /// Its original destination is not an address, or one that Envoy does not take.
+    /// What was found is no address, or Envoy does not take it.
     Invalid,
 }
 
@@ -45,10 +45,10 @@ pub enum Redirector {
 /// What tells that nobody redirected a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// The kernel did not rewrite its destination.
-    NotRewritten,
-    /// Its destination is an address of this host with a port of `listener_ports`.
-    Listener,
+    /// The best answer of the kernel's is none.
+    PassedOver(PassedOver),
+    /// Its own address, which was all that was asked for, is not in `local_destinations`.
+    Unlisted,
     /// It does not carry `redirect_mark`.
     Unmarked(MarkFound),
 }

@@ -38,7 +38,8 @@ fn imports() -> BTreeMap<Name, BTreeSet<Name>> {
     let of = |file: &PathBuf| {
         let name = name(&root, file);
         let text = fs::read_to_string(file).expect("a source file");
-        let imported = paths(&text).filter_map(|path| resolve(&names, &name, path));
+        let paths = paths(&text);
+        let imported = paths.iter().filter_map(|path| resolve(&names, &name, path));
         let imported = imported.filter(|other| *other != name && !is_inside(&name, other));
         (name.clone(), imported.collect())
     };
@@ -69,20 +70,54 @@ fn name(root: &Path, file: &Path) -> Name {
         .to_owned()
 }
 
-/// The paths that begin with `crate::` or `super::`, outside of comments and unit tests, and those
-/// of the modules that a file declares.
-fn paths(text: &str) -> impl Iterator<Item = &str> {
+/// The paths that begin with `crate::` or `super::`, outside of comments and unit tests. What stands in
+/// braces counts as if each were written out.
+fn paths(text: &str) -> Vec<String> {
     let code = text
         .split("#[cfg(test)]\nmod tests {")
         .next()
         .unwrap_or(text);
-    let lines = code
+    let code: String = code
         .lines()
-        .map(|line| line.split("//").next().unwrap_or(line));
-    lines.flat_map(|line| {
-        let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-        words.filter(|word| word.starts_with("crate::") || word.starts_with("super::"))
-    })
+        .map(|line| line.split("//").next().unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let starts = ["crate::", "super::"].map(|start| code.match_indices(start));
+    let starts = starts.into_iter().flatten().map(|(start, _)| start);
+    let is_start = |start: &usize| {
+        !code[..*start].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+    };
+    starts
+        .filter(is_start)
+        .flat_map(|start| written_out(&code[start..]))
+        .collect()
+}
+
+/// The path at the beginning of a text, or several if it ends in braces.
+fn written_out(text: &str) -> Vec<String> {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let end = text.find(|c| !is_path(c)).unwrap_or(text.len());
+    let (path, rest) = text.split_at(end);
+    let Some(group) = rest.strip_prefix('{') else {
+        return vec![path.to_owned()];
+    };
+    let (mut depth, mut entries) = (1, vec![String::new()]);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        match (c, depth) {
+            (_, 0) => break,
+            (',', 1) => entries.push(String::new()),
+            _ => entries.last_mut().expect("never empty").push(c),
+        }
+    }
+    let entries = entries.iter().map(|entry| entry.trim());
+    let entries = entries.filter(|entry| !entry.is_empty());
+    entries
+        .flat_map(|entry| written_out(&format!("{path}{entry}")))
+        .collect()
 }
 
 /// The file that a path leads to from `from`; `None` for the crate itself.
@@ -153,6 +188,24 @@ fn no_files_import_each_other() {
             }
         }
     }
+}
+
+#[test]
+fn braces_are_written_out() {
+    let text =
+        "use super::{Method, socket::{self, ask}, route};\nuse crate::option::List; // crate::x\n";
+    assert_eq!(
+        paths(text),
+        [
+            "crate::option::List",
+            "super::Method",
+            "super::socket::self",
+            "super::socket::ask",
+            "super::route",
+        ]
+    );
+    let kernel = &imports()["recover/kernel"];
+    assert!(kernel.contains("recover/socket"), "{kernel:?}");
 }
 
 /// The names of this very test lead to where they should.

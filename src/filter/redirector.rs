@@ -3,7 +3,7 @@
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
 use super::Filter;
-use crate::recover::{self, Method, OriginalDst, Unrecovered};
+use crate::recover::{self, Method, OriginalDst, PassedOver, Unrecovered};
 use crate::redirection::Sign;
 use crate::verdict::{Evidence, MarkFound, Redirector};
 
@@ -22,20 +22,23 @@ impl Filter {
             return redirector;
         }
         match found {
-            Ok(found) if found.is_unredirected => Redirector::Nobody(match found.method {
-                Method::SoOriginalDst => Evidence::NotRewritten,
-                _ => Evidence::Listener,
-            }),
-            Ok(found) if self.is_listener(envoy, found) => Redirector::Nobody(Evidence::Listener),
+            Ok(OriginalDst {
+                passed_over: Some(passed_over),
+                ..
+            }) => Redirector::Nobody(Evidence::PassedOver(*passed_over)),
+            Ok(found) if self.is_listener(envoy, found) => {
+                Redirector::Nobody(Evidence::PassedOver(PassedOver::Listener))
+            }
             Err(Unrecovered::Kernel(failure)) if failure.is_own_address_alone() => {
-                Redirector::Nobody(Evidence::NotRewritten)
+                Redirector::Nobody(Evidence::Unlisted)
             }
             _ => Redirector::Rules,
         }
     }
 
-    /// The same by the marks of the socket, if the options name any that tell. A socket whose mark the
-    /// kernel does not say carries neither the one that redirected it, nor another than Envoy's own.
+    /// The same by the marks of the socket, if the options name any that tell. Where the kernel does not
+    /// tell the mark, the guard holds: the connection is Envoy's own if `own_mark` is set, else nobody
+    /// redirected it.
     #[cold]
     fn redirector_by_marks(&self, envoy: &impl EnvoyListenerFilter) -> Option<Redirector> {
         let found = recover::mark(envoy)?;
@@ -52,11 +55,11 @@ impl Filter {
     }
 
     /// Whether a destination is one of Envoy's own listeners. No accepted socket tells the ports that
-    /// listeners are bound to, so that the options do. What the kernel rewrote is looked at only where
-    /// an option makes a difference of it.
+    /// listeners are bound to, so that the options do. An answer of `TRANSPARENT` was asked for it
+    /// already.
     #[inline(always)]
     fn is_listener(&self, envoy: &impl EnvoyListenerFilter, found: &OriginalDst) -> bool {
-        (self.recovery.asks_who_redirected || found.method != Method::SoOriginalDst)
+        found.method != Method::Transparent
             && self.recovery.listener_ports.contains(&found.address.port())
             && recover::is_own_address(envoy, found.address)
     }

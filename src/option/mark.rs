@@ -54,8 +54,9 @@ fn number(text: &str) -> Option<u32> {
         Some(digits) => (digits, 16),
         None => (text, 10),
     };
-    // `from_str_radix` would take a sign.
-    if digits.starts_with('+') {
+    // `from_str_radix` would take a sign, and iptables takes a leading zero for an octal number.
+    let is_octal = radix == 10 && digits.len() > 1 && digits.starts_with('0');
+    if digits.starts_with('+') || is_octal {
         return None;
     }
     u32::from_str_radix(digits, radix).ok()
@@ -143,6 +144,8 @@ mod tests {
             "1/2/3",
             " 1",
             "0x100000000",
+            "010",
+            "00",
             "4294967296",
         ] {
             let error = Mark::parse(text).expect_err(text);

@@ -38,7 +38,7 @@ pub fn original_dst(envoy: &mut impl EnvoyListenerFilter) -> Result<OriginalDst,
     Ok(OriginalDst {
         method,
         address,
-        is_unredirected: false,
+        passed_over: None,
     })
 }
 

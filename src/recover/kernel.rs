@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 
-use super::{Method, NoAddress, OriginalDst, RecoveryMethod, Unrecovered, route, socket};
+use super::{
+    Method, NoAddress, OriginalDst, PassedOver, RecoveryMethod, Unrecovered, route, socket,
+};
 use crate::address::{Address, Family};
 use crate::destinations::Places;
 use crate::option::{List, ListenerPorts};
@@ -88,7 +90,7 @@ impl<'a> KernelSocket<'a> {
                         return Ok(OriginalDst {
                             method: Method::SoOriginalDst,
                             address,
-                            is_unredirected: false,
+                            passed_over: None,
                         });
                     }
                     Ok(address) => self.not_rewritten(recovery, address),
@@ -103,7 +105,7 @@ impl<'a> KernelSocket<'a> {
                 RecoveryMethod::Transparent if self.is_transparent() => {
                     match socket::own_address(self.fd) {
                         Ok(address) => self.by_transparent(recovery, address),
-                        Err(_) => return Err(Unrecovered::Invalid(Method::Transparent)),
+                        Err(_) => return Err(invalid(envoy, Method::Transparent)),
                     }
                 }
                 RecoveryMethod::Transparent => continue,
@@ -111,16 +113,16 @@ impl<'a> KernelSocket<'a> {
                     Ok(address) if recovery.is_local_destination(address) => OriginalDst {
                         method: Method::LocalAddress,
                         address,
-                        is_unredirected: false,
+                        passed_over: None,
                     },
                     Ok(address) => {
                         unlisted = Some(address);
                         continue;
                     }
-                    Err(_) => return Err(Unrecovered::Invalid(Method::LocalAddress)),
+                    Err(_) => return Err(invalid(envoy, Method::LocalAddress)),
                 },
             };
-            if !found.is_unredirected {
+            if found.passed_over.is_none() {
                 return Ok(found);
             }
             passed_over.get_or_insert(found);
@@ -135,15 +137,18 @@ impl<'a> KernelSocket<'a> {
         Err(Unrecovered::Kernel(Failure {
             original_dst_errno,
             is_transparent: self.is_transparent(),
-            is_mapped: self.local.0.starts_with(b"::ffff:"),
+            is_mapped: envoy
+                .get_direct_local_address()
+                .is_some_and(|(ip, _)| ip.starts_with(b"::ffff:")),
             unlisted,
         }))
     }
 
     /// Whether `SO_ORIGINAL_DST` says where the connection was going before the kernel rewrote it. It
-    /// says nothing new where the connection arrived at that very address. And it is about the answers,
-    /// not the connection, where it names the client: connection tracking then saw only the answers
-    /// (NOTRACK in one direction).
+    /// says nothing new where the connection arrived at that very address: Envoy tells that address, but
+    /// for a listener that is bound to one, of which it tells the listener's. And it is about the
+    /// answers, not the connection, where it names the client. The socket is asked for both of its
+    /// addresses only where an option makes a difference of it.
     #[inline(always)]
     fn was_rewritten(
         self,
@@ -151,21 +156,24 @@ impl<'a> KernelSocket<'a> {
         recovery: &Recovery,
         address: Address,
     ) -> bool {
-        let is_client =
-            || recovery.asks_who_redirected && socket::peer_address(self.fd) == Ok(address);
-        !self.arrived_at(envoy, recovery, address) && !is_client()
+        !self.arrived_at(envoy, recovery, address)
+            && !(recovery.asks_who_redirected
+                && (socket::peer_address(self.fd) == Ok(address)
+                    || socket::own_address(self.fd) == Ok(address)))
     }
 
     /// Nothing was rewritten: TPROXY sent the connection where it arrived, or the client connected to
-    /// the listener.
+    /// the listener; or the answer is not about this connection.
     fn not_rewritten(self, recovery: &Recovery, address: Address) -> OriginalDst {
-        if self.is_transparent() && socket::own_address(self.fd) == Ok(address) {
-            return self.by_transparent(recovery, address);
-        }
+        let passed_over = match socket::peer_address(self.fd) {
+            Ok(client) if client == address => PassedOver::Client,
+            _ if self.is_transparent() => return self.by_transparent(recovery, address),
+            _ => PassedOver::Arrival,
+        };
         OriginalDst {
             method: Method::SoOriginalDst,
             address,
-            is_unredirected: true,
+            passed_over: Some(passed_over),
         }
     }
 
@@ -175,8 +183,9 @@ impl<'a> KernelSocket<'a> {
         OriginalDst {
             method: Method::Transparent,
             address,
-            is_unredirected: recovery.listener_ports.contains(&address.port())
-                && route::is_own_address(Some(self.fd), address),
+            passed_over: (recovery.listener_ports.contains(&address.port())
+                && route::is_own_address(Some(self.fd), address))
+            .then_some(PassedOver::Listener),
         }
     }
 
@@ -204,6 +213,14 @@ impl<'a> KernelSocket<'a> {
 
     fn is_transparent(self) -> bool {
         socket::is_transparent(self.fd, self.family)
+    }
+}
+
+/// What getsockname(2) answers of a socket that is not of IP is no address, and no fault.
+fn invalid(envoy: &impl EnvoyListenerFilter, method: Method) -> Unrecovered {
+    match envoy.get_address_type() {
+        AddressType::Ip => Unrecovered::Invalid(method),
+        _ => Unrecovered::NotIp,
     }
 }
 

@@ -1,5 +1,4 @@
-//! Questions to the kernel: about an accepted TCP socket, and about interfaces. The only unsafe code
-//! of the filter.
+//! Questions to the kernel: about an accepted TCP socket, and about interfaces.
 
 use std::ffi::CString;
 use std::io;
@@ -90,12 +89,19 @@ fn ask_address(
     socket_addr(&answer, length as usize)
 }
 
+/// An integer: whatever bytes the kernel writes to one, it has a value.
+trait Integer: Copy + Default {}
+
+impl Integer for c_int {}
+impl Integer for u32 {}
+impl Integer for u64 {}
+
 /// Asks for an option that is a number, and has to be of its size.
-fn ask_number<T: Copy + Default>(fd: c_int, level: c_int, option: c_int) -> Option<T> {
+fn ask_number<T: Integer>(fd: c_int, level: c_int, option: c_int) -> Option<T> {
     let mut value = T::default();
     let mut length = size_of::<T>() as socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to `value`, and the new length to `length`; the
-    // callers ask for integers, which any bytes are.
+    // SAFETY: the kernel writes at most `length` bytes to `value`, an integer, and the new length to
+    // `length`.
     let result =
         unsafe { libc::getsockopt(fd, level, option, (&raw mut value).cast(), &mut length) };
     (result == 0 && length as usize == size_of::<T>()).then_some(value)

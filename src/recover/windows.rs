@@ -51,7 +51,7 @@ pub fn is_transparent(_fd: i32, _family: Family) -> bool {
     false
 }
 
-/// Only transparent sockets are asked for it.
+/// Windows has neither transparent sockets nor routes that bring other addresses to one.
 pub fn own_address(_fd: i32) -> Result<Address, NoAddress> {
     Err(NoAddress::Malformed)
 }

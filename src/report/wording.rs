@@ -6,7 +6,7 @@ use std::io;
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 
 use super::Case;
-use crate::recover::{Failure, OriginalDst, Unrecovered};
+use crate::recover::{Failure, OriginalDst, PassedOver, Unrecovered};
 use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
 
 /// `IP:port` of an address that Envoy lends.
@@ -80,13 +80,11 @@ impl Display for Found<'_> {
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("no destination: ")?;
-        if self.is_mapped {
-            return f.write_str(
-                "the listener is bound to an IPv4 address in the form of an IPv6 one, so that the \
-                 kernel is asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat)",
-            );
-        }
         let cause = match self.original_dst_errno {
+            Some(_) if self.is_mapped => {
+                "the listener is bound to an IPv4 address in the form of an IPv6 one, so that the \
+                 kernel is asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat)"
+            }
             None => "SO_ORIGINAL_DST is not among the recovery_methods",
             Some(libc::ENOENT) => {
                 "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the \
@@ -111,6 +109,9 @@ impl Display for Failure {
                 f,
                 "; the socket's own address {own} is not in local_destinations"
             );
+        }
+        if self.is_mapped {
+            return Ok(());
         }
         if self.is_transparent {
             f.write_str(
@@ -148,10 +149,17 @@ impl Display for Redirector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rules => f.write_str("redirected"),
-            Self::Nobody(Evidence::NotRewritten) => {
+            Self::Nobody(Evidence::PassedOver(PassedOver::Arrival)) => {
                 f.write_str("nobody redirected it, it is for the listener itself")
             }
-            Self::Nobody(Evidence::Listener) => f.write_str(
+            Self::Nobody(Evidence::PassedOver(PassedOver::Client)) => f.write_str(
+                "that is the client itself: connection tracking saw only the answers (NOTRACK in one \
+                 direction)",
+            ),
+            Self::Nobody(Evidence::Unlisted) => {
+                f.write_str("nobody redirected it, as far as the recovery_methods tell")
+            }
+            Self::Nobody(Evidence::PassedOver(PassedOver::Listener)) => f.write_str(
                 "it is for a listener of this Envoy (an address of this host, a port of \
                  listener_ports)",
             ),

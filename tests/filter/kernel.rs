@@ -3,10 +3,11 @@
 use std::net::{TcpListener, TcpStream};
 
 use fake_host::kernel::{Answer, Question, sockaddr};
+use fake_host::log::Level;
 use fake_host::{AddressType, Connection, Socket};
 
 use super::{
-    AT, AT_V6, Outcome, accept, address, closed, left, outcome, over, redirected, restored,
+    AT, AT_V6, Outcome, accept, address, closed, left, logged, outcome, over, redirected, restored,
     transparent,
 };
 
@@ -260,4 +261,62 @@ fn a_real_socket_that_nobody_redirected() {
         found == left("unavailable") || found == outcome(&["unredirected"], Some(&own), None),
         "{found:?}"
     );
+}
+
+/// A BPF program may answer in connection tracking's place, and with an address of either family.
+#[test]
+fn an_answer_of_the_other_family_counts() {
+    let mapped = sockaddr(address("[::ffff:10.2.0.2]:80"));
+    let v6 = sockaddr(address("[fd02::2]:80"));
+    let v4 = sockaddr(address("10.2.0.2:80"));
+    // Netfilter leaves the length of the room.
+    let v4_in_room = [&v4[..], &[0; 12]].concat();
+    for (question, answer, at, to) in [
+        (Question::ORIGINAL_DST, mapped, AT, "10.2.0.2:80"),
+        (Question::ORIGINAL_DST, v6, AT, "[fd02::2]:80"),
+        (
+            Question::ORIGINAL_DST,
+            v4_in_room.clone(),
+            AT,
+            "10.2.0.2:80",
+        ),
+        (
+            Question::IPV6_ORIGINAL_DST,
+            v4,
+            "[fd01::1]:15001",
+            "10.2.0.2:80",
+        ),
+        (
+            Question::IPV6_ORIGINAL_DST,
+            v4_in_room,
+            "[fd01::1]:15001",
+            "10.2.0.2:80",
+        ),
+    ] {
+        let socket = Socket::untracked().with(question, Ok(answer));
+        let mut connection = over(socket, at);
+        assert_eq!(
+            accept("", &mut connection),
+            restored("restored_redirect", to)
+        );
+        assert_eq!(connection.socket().expect("a socket").1.asked(), [question]);
+    }
+}
+
+/// Envoy's own filter asks about IPv6, too, and has no answer.
+#[test]
+fn a_mapped_listener_is_told_of() {
+    let mapped = "[::ffff:10.1.0.1]:15001";
+    let mut connection = over(redirected("10.2.0.2:80"), AT);
+    let mapped = Some(address(mapped).into());
+    (connection.local, connection.direct_local) = (mapped.clone(), mapped);
+    assert_eq!(
+        accept("", &mut connection),
+        outcome(&["unavailable"], None, None)
+    );
+    let line = "original_dst: connection from 10.1.0.2:1000 at [::ffff:10.1.0.1]:15001: no destination: the \
+                listener is bound to an IPv4 address in the form of an IPv6 one, so that the kernel is \
+                asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat): not \
+                redirected, left as it came";
+    assert_eq!(logged(), [(Level::Info, line.to_owned())]);
 }

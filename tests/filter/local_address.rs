@@ -4,9 +4,7 @@ use fake_host::kernel::{Question, sockaddr};
 use fake_host::log::Level;
 use fake_host::{Connection, Socket};
 
-use super::{
-    AT, Outcome, accept, address, closed, left, logged, outcome, over, redirected, restored,
-};
+use super::{AT, Outcome, accept, address, closed, left, logged, over, redirected, restored};
 
 /// Listed, and not.
 const LISTED: &str = "10.9.0.9:80";
@@ -159,66 +157,47 @@ fn lines_name_the_address_that_is_not_listed() {
             line(
                 Level::Warn,
                 "SO_ORIGINAL_DST is not among the recovery_methods; the socket's own address \
-                 10.8.0.8:80 is not in local_destinations: nobody redirected it, it is for the \
-                 listener itself, closed",
+                 10.8.0.8:80 is not in local_destinations: nobody redirected it, as far as the \
+                 recovery_methods tell, closed",
             ),
         ]
     );
 }
 
-/// A BPF program may answer in connection tracking's place, and with an address of either family.
+/// Envoy tells the listener's own address where that is bound to one; the socket knows better.
 #[test]
-fn an_answer_of_the_other_family_counts() {
-    let mapped = sockaddr(address("[::ffff:10.2.0.2]:80"));
-    let v6 = sockaddr(address("[fd02::2]:80"));
-    let v4 = sockaddr(address("10.2.0.2:80"));
-    // Netfilter leaves the length of the room.
-    let v4_in_room = [&v4[..], &[0; 12]].concat();
-    for (question, answer, at, to) in [
-        (Question::ORIGINAL_DST, mapped, AT, "10.2.0.2:80"),
-        (Question::ORIGINAL_DST, v6, AT, "[fd02::2]:80"),
-        (
-            Question::ORIGINAL_DST,
-            v4_in_room.clone(),
-            AT,
-            "10.2.0.2:80",
-        ),
-        (
-            Question::IPV6_ORIGINAL_DST,
-            v4,
-            "[fd01::1]:15001",
-            "10.2.0.2:80",
-        ),
-        (
-            Question::IPV6_ORIGINAL_DST,
-            v4_in_room,
-            "[fd01::1]:15001",
-            "10.2.0.2:80",
-        ),
-    ] {
-        let socket = Socket::untracked().with(question, Ok(answer));
-        let mut connection = over(socket, at);
-        assert_eq!(
-            accept("", &mut connection),
-            restored("restored_redirect", to)
-        );
-        assert_eq!(connection.socket().expect("a socket").1.asked(), [question]);
-    }
+fn a_listener_that_is_bound_to_one_address_hides_nothing() {
+    let steered = |own_address| own(own_address, true);
+    let methods = r#""SO_ORIGINAL_DST", "LOCAL_ADDRESS""#;
+    assert_eq!(
+        by(methods, "", steered(LISTED), AT),
+        restored("restored_local_address", LISTED)
+    );
+    assert_eq!(by(methods, "", steered(OTHER), AT), closed("unredirected"));
+    let close = r#"{ "unredirected_connections": "CLOSE" }"#;
+    let found = accept(close, &mut over(steered(OTHER), AT));
+    assert_eq!(found, closed("unredirected"));
 }
 
-/// Envoy's own filter asks about IPv6, too, and has no answer.
+/// Connection tracking that saw only the answers names the client, whatever else the options say.
 #[test]
-fn a_mapped_listener_is_told_of() {
-    let mapped = "[::ffff:10.1.0.1]:15001";
-    let mut connection = over(redirected("10.2.0.2:80"), AT);
-    connection.local = Some(address(mapped).into());
+fn an_answer_about_the_answers_is_passed_over() {
+    let client = sockaddr(address("10.1.0.2:1000"));
+    let socket = own(LISTED, false)
+        .with(Question::ORIGINAL_DST, Ok(client.clone()))
+        .with(Question::Peer, Ok(client));
+    let options = r#"{ "recovery_methods": ["SO_ORIGINAL_DST", "LOCAL_ADDRESS"],
+                       "local_destinations": ["10.9.0.0/16"] }"#;
     assert_eq!(
-        accept("", &mut connection),
-        outcome(&["unavailable"], None, None)
+        accept(options, &mut over(socket, LISTED)),
+        restored("restored_local_address", LISTED)
     );
-    let line = "original_dst: connection from 10.1.0.2:1000 at 10.1.0.1:15001: no destination: the \
-                listener is bound to an IPv4 address in the form of an IPv6 one, so that the kernel is \
-                asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat): not \
-                redirected, left as it came";
-    assert_eq!(logged(), [(Level::Info, line.to_owned())]);
+}
+
+#[test]
+fn a_pipe_has_no_address() {
+    let options =
+        r#"{ "recovery_methods": ["LOCAL_ADDRESS"], "local_destinations": ["10.9.0.0/16"] }"#;
+    let mut pipe = Connection::pipe().restored_to(address("10.9.0.9:90"));
+    assert_eq!(accept(options, &mut pipe).counters, ["unavailable"]);
 }

@@ -169,7 +169,11 @@ fn redirect_mark_says_it_all() {
         let silent = socket.with(Question::MARK, Err(libc::EBADF));
         assert_eq!(accept_with_marks(close, silent, at), closed("unredirected"));
     }
-    // Internal connections have no socket, and so no mark.
+    // Pipes and internal connections have no mark.
+    assert_eq!(
+        accept(close, &mut Connection::pipe()).counters,
+        ["unavailable"]
+    );
     let mut internal = Connection::internal().with_metadata(NAME, "local", "10.2.0.2:80");
     assert_eq!(
         accept(close, &mut internal),
@@ -261,6 +265,50 @@ fn a_kernel_that_gives_sockets_no_marks_is_told_of() {
     }
     sysctl::set_fwmark_accept(Some("0\n"));
     assert!(Listener::new(NAME, b"{}").is_some());
+}
+
+/// Once for each answer that names a listed port, by whichever method it came.
+#[test]
+fn the_kernel_is_asked_for_one_route() {
+    let options = r#"{ "listener_ports": [15006], "unredirected_connections": "CLOSE" }"#;
+    for (socket, at) in [(redirected(NOBODYS), AT), (transparent(NOBODYS), NOBODYS)] {
+        let mut connection = over(socket, at);
+        accept(options, &mut connection);
+        let asked = connection.socket().expect("a socket").1.asked();
+        let routes = asked
+            .iter()
+            .filter(|question| **question == Question::NAMESPACE);
+        assert_eq!(routes.count(), 1, "{asked:?}");
+    }
+}
+
+/// What leads elsewhere than to Envoy itself is told as every other exception.
+#[test]
+fn lines_of_what_is_restored_all_the_same() {
+    sysctl::set_fwmark_accept(Some("1\n"));
+    let to = "10.2.0.2:80";
+    let client = sockaddr(address("10.1.0.2:1000"));
+    let reversed = Socket::untracked()
+        .with(Question::ORIGINAL_DST, Ok(client.clone()))
+        .with(Question::Peer, Ok(client));
+    for (options, socket, line) in [
+        (
+            r#"{ "redirect_mark": "0x1" }"#,
+            redirected(to),
+            "destination 10.2.0.2:80 by SO_ORIGINAL_DST: nobody redirected it: its mark is 0x0, \
+             redirect_mark 0x1, restored all the same",
+        ),
+        (
+            r#"{ "listener_ports": [15006] }"#,
+            reversed,
+            "destination 10.1.0.2:1000 by SO_ORIGINAL_DST: that is the client itself: connection \
+             tracking saw only the answers (NOTRACK in one direction), restored all the same",
+        ),
+    ] {
+        accept(options, &mut over(socket, AT));
+        let line = format!("original_dst: connection from 10.1.0.2:1000 at {AT}: {line}");
+        assert_eq!(logged(), [(Level::Warn, line)]);
+    }
 }
 
 /// The lines name the mark that was found, and the one that was wanted.
