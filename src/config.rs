@@ -90,7 +90,8 @@ pub struct Config {
 
     /// Whether the result is written to dynamic metadata, namespace `original_dst`, for the access
     /// logs of listeners and TCP proxies: `verdict`, `method`, `destination`, `source`,
-    /// `listener_address` and, if it was denied, `rule`. `true` or `false`. Default: `false`.
+    /// `listener_address` and, if it was denied, `rule`. So that they tell the truth, each connection is
+    /// looked at as closely as with a guard. `true` or `false`. Default: `false`.
     pub publish_metadata: bool,
 
     /// Whether the same is written to filter state, as `original_dst.verdict` and so on, for the access
