@@ -15,13 +15,16 @@ use crate::way::Way::{self, *};
 use crate::{LISTENER, options, start};
 
 /// What is steered to the listeners: to that of the module a port and a range, to those of Envoy's own
-/// filter and of none a port each.
-const STEERED: [(u16, u16, u16); 4] = [
+/// filter and of none a port each, and one to a listener of the module that is bound to one address.
+const STEERED: [(u16, u16, u16); 5] = [
     (LISTENER, 9000, 9000),
     (LISTENER, 8000, 8100),
     (LISTENER + 1, 8200, 8200),
     (LISTENER + 2, 8300, 8300),
+    (LISTENER + 3, TO_BOUND, TO_BOUND),
 ];
+/// Envoy tells the address of that listener as the connection's.
+const TO_BOUND: u16 = 8400;
 const OF_MODULE: [u16; 4] = [9000, 8000, 8050, 8100];
 const NOT_STEERED: [u16; 4] = [8999, 9001, 7999, 8101];
 
@@ -59,17 +62,18 @@ fn a_port_and_a_range() {
     let lab = Lab::new();
     take_addresses(&lab);
     exempt_envoy(&lab);
-    let ports = [&OF_MODULE[..], &NOT_STEERED, &[8200, 8300]].concat();
+    let ports = [&OF_MODULE[..], &NOT_STEERED, &[8200, 8300, TO_BOUND]].concat();
     let _upstream = Upstream::start(&lab.upstream, &ports);
     let methods = "recovery_methods: [SO_ORIGINAL_DST, LOCAL_ADDRESS]";
     let yaml = format!("{{ {methods}, {LISTED}, unredirected_connections: CLOSE }}");
     let module = module_filter(Some(options(&yaml)));
+    let bound = Listener::new(&format!("127.0.0.1:{}", LISTENER + 3)).filter(module.clone());
     let filters = [Some(module), Some(builtin_filter()), None];
     let listeners = filters.into_iter().zip(LISTENER..).map(|(filter, port)| {
         let listener = Listener::new(&format!("[::]:{port}")).ipv4_compat();
         filter.into_iter().fold(listener, Listener::filter).tcp()
     });
-    let config = marked(bootstrap(listeners, []));
+    let config = marked(bootstrap(listeners.chain([bound.tcp()]), []));
     for version in Version::under_test() {
         let envoy = start(&lab, version, config.clone());
         for steered in STEERED {
@@ -103,8 +107,25 @@ fn check(lab: &Lab, envoy: &Envoy, way: Way, version: Version) {
         let of_none = asked(ip, 8300);
         assert!(closed(lab, envoy, of_none, &row(of_none)).is_empty());
     }
+    for to in [ANY_V4, VIP_V4].map(|ip| asked(ip, TO_BOUND)) {
+        let before = filter_stats(envoy);
+        let reached = tcp_ask(&lab.client, to).map(|answer| answer.reached.local);
+        assert_eq!(reached, Ok(to), "{to}, {way:?} in {version}");
+        let moved = moved(&before, &filter_stats(envoy));
+        assert_eq!(
+            moved,
+            ["restored_local_address"],
+            "{to}, {way:?} in {version}"
+        );
+    }
     // An address that is not listed is steered as well.
-    for to in [GATEWAY_V4, GATEWAY_V6].map(|ip| SocketAddr::new(ip, 8050)) {
+    for to in [
+        (GATEWAY_V4, 8050),
+        (GATEWAY_V6, 8050),
+        (GATEWAY_V4, TO_BOUND),
+    ]
+    .map(SocketAddr::from)
+    {
         let row = format!("{to}, {way:?} in {version}");
         let counted = closed(lab, envoy, to, &row);
         let wanted = match way {
