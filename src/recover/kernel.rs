@@ -86,14 +86,16 @@ impl<'a> KernelSocket<'a> {
         for method in &*recovery.methods {
             let found = match method {
                 RecoveryMethod::SoOriginalDst => match socket::original_dst(self.fd, self.family) {
-                    Ok(address) if self.was_rewritten(envoy, recovery, address) => {
+                    Ok(address) if self.says_nothing_new(envoy, recovery, address) => {
+                        self.not_rewritten(recovery, address)
+                    }
+                    Ok(address) => {
                         return Ok(OriginalDst {
                             method: Method::SoOriginalDst,
                             address,
                             passed_over: None,
                         });
                     }
-                    Ok(address) => self.not_rewritten(recovery, address),
                     Err(NoAddress::Malformed) => {
                         return Err(Unrecovered::Invalid(Method::SoOriginalDst));
                     }
@@ -144,22 +146,26 @@ impl<'a> KernelSocket<'a> {
         }))
     }
 
-    /// Whether `SO_ORIGINAL_DST` says where the connection was going before the kernel rewrote it. It
-    /// says nothing new where the connection arrived at that very address: Envoy tells that address, but
-    /// for a listener that is bound to one, of which it tells the listener's. And it is about the
-    /// answers, not the connection, where it names the client. The socket is asked for both of its
-    /// addresses only where an option makes a difference of it.
+    /// Whether `SO_ORIGINAL_DST` does not say where the connection was going before the kernel rewrote
+    /// it. It names the address where the connection arrived: Envoy tells that, but for a listener that
+    /// is bound to one address, of which it tells the listener's. Or it is about the answers, not the
+    /// connection, and names the client. The socket is asked for both of its addresses only where an
+    /// option makes a difference of it.
     #[inline(always)]
-    fn was_rewritten(
+    fn says_nothing_new(
         self,
         envoy: &impl EnvoyListenerFilter,
         recovery: &Recovery,
         address: Address,
     ) -> bool {
-        !self.arrived_at(envoy, recovery, address)
-            && !(recovery.asks_who_redirected
-                && (socket::peer_address(self.fd) == Ok(address)
-                    || socket::own_address(self.fd) == Ok(address)))
+        self.arrived_at(envoy, recovery, address)
+            || recovery.asks_who_redirected && self.is_one_end(address)
+    }
+
+    /// Whether an address is that of one of the connection's ends.
+    #[cold]
+    fn is_one_end(self, address: Address) -> bool {
+        [socket::peer_address(self.fd), socket::own_address(self.fd)].contains(&Ok(address))
     }
 
     /// Nothing was rewritten: TPROXY sent the connection where it arrived, or the client connected to
