@@ -185,10 +185,13 @@ fn read_until(stream: &mut TcpStream, is_whole: fn(&str) -> bool) -> Result<Stri
     while !is_whole(&text) {
         let left = deadline.saturating_duration_since(Instant::now());
         stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match stream.read(&mut buffer)? {
-            0 if text.is_empty() => return Err(Failure::Closed),
-            0 => break,
-            n => text += &String::from_utf8_lossy(&buffer[..n]),
+        match stream.read(&mut buffer) {
+            Ok(0) if text.is_empty() => return Err(Failure::Closed),
+            Ok(0) => break,
+            Ok(n) => text += &String::from_utf8_lossy(&buffer[..n]),
+            // By what stops and resumes the whole machine: nothing happened to the connection.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
         }
         if left.is_zero() {
             return Err(Failure::AnswerTimeout);

@@ -235,10 +235,15 @@ fn place(address: &str) -> String {
 /// Counters by their names.
 pub type Stats = BTreeMap<String, u64>;
 
-/// The filter's stats in all listeners.
+/// The filter's stats in all listeners, but for the number of rules: before Envoy 1.39 it is there from
+/// the first connection on.
 pub fn filter_stats(envoy: &Envoy) -> Stats {
     let mut stats = envoy.stats();
-    stats.retain(|name, _| name.starts_with("listener.") && name.contains(".original_dst."));
+    stats.retain(|name, _| {
+        name.starts_with("listener.")
+            && name.contains(".original_dst.")
+            && !name.ends_with(".destination_rules")
+    });
     stats
 }
 
