@@ -34,6 +34,7 @@ build: packages ## Build the library, target/release/liboriginal_dst.so
 ##@ Work on it
 test: root build ## Run every test, in every Envoy, and in containers where a Docker engine runs
 	@scripts/envoys
+	@scripts/prometheus
 	@status=0; scripts/races || status=$$?; cargo test --workspace --no-fail-fast || status=$$?; \
 	    scripts/container-tests || status=$$?; exit $$status
 
@@ -48,12 +49,13 @@ image-test: root build ## Build and try the images of the Dockerfile
 races: packages ## Try every order in which worker threads can meet, with the model checker loom
 	@scripts/races
 
-check: packages ## Check format, lints, documentation, links, manifests and dependencies
+check: packages ## Check format, lints, documentation, links, manifests, alert rules and dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
 	cargo test --quiet --package integration --test docs links
 	scripts/manifests
+	scripts/rules
 	scripts/audit
 
 windows: packages ## Check the sources with the compiler for Windows
@@ -78,6 +80,7 @@ dist-test: dist ## Test the archives: same bytes when built again, Envoys of bot
 ##@ Around it
 setup: packages ## Install Debian packages and fetch Envoys, whatever is missing
 	@scripts/envoys
+	@scripts/prometheus
 
 clean: ## Remove target/: what was built, and the Envoys
 	@cargo clean

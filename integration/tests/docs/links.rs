@@ -1,8 +1,10 @@
 //! Every link to another place in the repository leads there.
 
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use lab::workspace;
+use serde_json::Value;
 
 use crate::markdown::{Document, documents};
 
@@ -25,6 +27,36 @@ fn links_lead_somewhere() {
     }
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
     assert!(followed > 0, "no links were found: this checks nothing");
+}
+
+/// Each alert has all that who is woken by it needs, and leads to a section that there is.
+#[test]
+fn links_of_alerts_lead_somewhere() {
+    let rules = fs::read_to_string(workspace().join("deploy/prometheus/rules.yaml"));
+    let rules: Value = serde_saphyr::from_str(&rules.expect("readable")).expect("YAML");
+    let groups = rules["groups"].as_array().expect("groups").iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().expect("rules"));
+    let sections = Document::read("docs/troubleshooting.md").anchors();
+    let mut alerts = 0;
+    for rule in rules.filter(|rule| rule.get("alert").is_some()) {
+        let (alert, annotations) = (&rule["alert"], &rule["annotations"]);
+        let severity = rule["labels"]["severity"].as_str();
+        assert!(
+            matches!(severity, Some("critical" | "warning")),
+            "{alert}: {severity:?}"
+        );
+        for text in ["summary", "description"] {
+            assert!(annotations[text].is_string(), "{alert} has no {text}");
+        }
+        let runbook = annotations["runbook_url"].as_str().unwrap_or_default();
+        let anchor = runbook.split_once("/troubleshooting.md#");
+        assert!(
+            anchor.is_some_and(|(_, anchor)| sections.contains(anchor)),
+            "{alert}: no such section: {runbook}"
+        );
+        alerts += 1;
+    }
+    assert!(alerts > 0, "no alerts were found: this checks nothing");
 }
 
 fn is_elsewhere(link: &str) -> bool {

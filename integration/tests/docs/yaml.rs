@@ -35,6 +35,12 @@ fn complete(block: &Value) -> Value {
     if block.get("static_resources").is_some() {
         return block.clone();
     }
+    // Or of the whole, beside the listeners.
+    if block.get("stats_config").is_some() {
+        let mut whole = bootstrap([], []);
+        whole["stats_config"] = block["stats_config"].clone();
+        return whole;
+    }
     // Or of the module's options.
     if block.get("destinations").is_some() {
         let filter = module_filter(Some(block.clone()));
@@ -56,6 +62,8 @@ enum Kind {
     Resources,
     /// Objects of Kubernetes, which the test `deploy` checks with the configs in them.
     Kubernetes,
+    /// What Prometheus reads, and a part of Envoy's config beside it.
+    Monitoring,
     /// Services of Compose.
     Compose,
     /// What the catalogue of extensions shows.
@@ -64,6 +72,9 @@ enum Kind {
 
 /// Where the parts of the containers' config are: filters that go in front of the rest.
 const GATEWAY: &str = "integration/compose/gateway";
+
+/// Where the files for Prometheus are.
+const MONITORING: &str = "deploy/prometheus";
 
 #[test]
 fn files_are_known() {
@@ -90,6 +101,8 @@ fn files_are_known() {
                 "{}: objects of Kubernetes belong in deploy/, where they are checked",
                 file.display()
             ),
+            // The test `monitoring`, and `make check`.
+            Some(Kind::Monitoring) => {}
             Some(Kind::Compose) => {}
             Some(Kind::Resources) => panic!("{}: which config fetches it?", file.display()),
             None => panic!("{}: what is it? no test knows it", file.display()),
@@ -128,6 +141,10 @@ fn kind(path: &Path) -> Option<Kind> {
         (Kind::Envoy, all_have("static_resources")),
         (Kind::Resources, all_have("resources")),
         (Kind::Kubernetes, all_have("apiVersion") && all_have("kind")),
+        (
+            Kind::Monitoring,
+            path.starts_with(workspace().join(MONITORING)),
+        ),
         (Kind::Compose, all_have("services") && !has_config),
         (Kind::Catalogue, path == workspace().join("manifest.yaml")),
     ]
