@@ -27,6 +27,7 @@ pub mod config;
 pub mod module;
 
 mod envoy;
+mod fault_point;
 mod internal;
 mod load;
 mod netns;
@@ -41,6 +42,7 @@ mod watched;
 pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
 pub use envoy::{Builder, ENVOY_GID, Envoy, validate, validate_file, validate_file_on};
+pub use fault_point::FaultPoint;
 pub use internal::{SetFilterState, Tunnel, with_internal_listeners};
 pub use load::{Load, Tally};
 pub use netns::Netns;
