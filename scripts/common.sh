@@ -23,8 +23,9 @@ quietly() {
 # The versions of Envoy that the lab knows, the oldest first.
 envoy_versions() { sed -n 's/^ *Self::V.* => "\([0-9.]*\)",$/\1/p' integration/src/version.rs; }
 
-# Runs the pip of a Python environment of the project's own.
+# Runs the pip of a Python environment of the project's own: not by its script, which names the
+# directory where the environment was made.
 pip() {
     [ -x "$venv/bin/pip" ] || quietly /usr/bin/python3 -m venv --clear "$venv"
-    quietly "$venv/bin/pip" --disable-pip-version-check --no-input "$@"
+    quietly "$venv/bin/python3" -m pip --disable-pip-version-check --no-input "$@"
 }
