@@ -1,7 +1,7 @@
 //! A build of the module that panics where it is told to.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -37,6 +37,11 @@ impl FaultPoint {
         };
         fault_point.set("");
         fault_point
+    }
+
+    /// The directory with the library.
+    pub fn modules(&self) -> &Path {
+        &self.modules
     }
 
     /// Has an Envoy load that build.

@@ -1,67 +1,32 @@
 //! A build of the module that panics where it is told to. Envoy lives, and only what the hook was
 //! for ends.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lab::address::UPSTREAM_V4;
 use lab::client::tcp_ask;
 use lab::module::module_filter;
-use lab::{Builder, Envoy, Lab, Listener, To, Upstream, Version, bootstrap, workspace};
-use tempfile::TempDir;
+use lab::{Builder, Envoy, FaultPoint, Lab, Listener, To, Upstream, Version, bootstrap};
 
 const LISTENER: u16 = 15001;
 const PORT: u16 = 8080;
 
-/// Builds the module with its fault point, apart from the one under test: the directory that it is in.
-pub fn build() -> PathBuf {
-    let target = workspace().join("target/fault-point");
-    let status = Command::new(env!("CARGO"))
-        .current_dir(workspace())
-        .args(["build", "--quiet", "--package", "envoy-original-dst"])
-        .args(["--features", "fault-point", "--target-dir"])
-        .arg(&target)
-        .status();
-    assert!(status.expect("run cargo").success());
-    target.join("debug")
-}
-
-/// The file that names the hook to panic in.
-struct Fault(TempDir);
-
-impl Fault {
-    fn file(&self) -> PathBuf {
-        self.0.path().join("hook")
-    }
-
-    fn set(&self, hook: &str) {
-        fs::write(self.file(), hook).expect("write the hook");
-    }
-}
-
-fn envoy(lab: &Lab, version: Version, modules: &Path, fault: &Fault) -> Builder {
+fn envoy(lab: &Lab, version: Version, fault: &FaultPoint) -> Builder {
     let listener = Listener::new(&format!("0.0.0.0:{LISTENER}")).filter(module_filter(None));
-    let variable = format!("ORIGINAL_DST_FAULT={}", fault.file().display());
-    Envoy::builder(&lab.gateway, version)
-        .config(bootstrap([listener.tcp()], []))
-        .modules(modules)
-        .under(&["env", &variable])
+    fault.arm(Envoy::builder(&lab.gateway, version).config(bootstrap([listener.tcp()], [])))
 }
 
 #[test]
 fn a_panic_ends_what_it_was_in_and_nothing_else() {
-    let modules = build();
+    let fault = FaultPoint::new();
     let lab = Lab::new();
     lab.gateway.redirect(To::Port(PORT), LISTENER);
     let _upstream = Upstream::start(&lab.upstream, &[PORT]);
-    let fault = Fault(tempfile::tempdir().expect("a temporary directory"));
     let to = SocketAddr::new(UPSTREAM_V4, PORT);
     for version in Version::under_test() {
         for hook in ["init", "config"] {
             fault.set(hook);
-            let log = match envoy(&lab, version, &modules, &fault).try_start() {
+            let log = match envoy(&lab, version, &fault).try_start() {
                 // 1.37 takes a module whose first hook failed for loaded.
                 Ok(envoy) if (version, hook) == (Version::V1_37, "init") => envoy.log(),
                 Ok(_) => panic!("{version}, {hook}: accepted"),
@@ -75,7 +40,7 @@ fn a_panic_ends_what_it_was_in_and_nothing_else() {
             );
         }
         fault.set("");
-        let mut envoy = envoy(&lab, version, &modules, &fault).start();
+        let mut envoy = envoy(&lab, version, &fault).start();
         let works = |what: &str| {
             let answer = tcp_ask(&lab.client, to);
             assert_eq!(answer.map(|answer| answer.reached.local), Ok(to), "{what}");

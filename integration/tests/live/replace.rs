@@ -8,12 +8,13 @@ use std::process::Command;
 use lab::client::tcp_ask;
 use lab::module::module_filter;
 use lab::{
-    Envoy, Lab, Listener, Load, Netns, Watched, bootstrap, eventually, module, with_node, workspace,
+    Envoy, FaultPoint, Lab, Listener, Load, Netns, Watched, bootstrap, eventually, module,
+    with_node, workspace,
 };
 use serde_json::json;
 
+use crate::in_every_version;
 use crate::restart::{DESTINATIONS, LISTENER, envoy, lab, restored};
-use crate::{fault_point, in_every_version};
 
 const LIBRARY: &str = "liboriginal_dst.so";
 const PREVIOUS: &str = "liboriginal_dst.so.previous";
@@ -39,7 +40,7 @@ impl Archive {
 
 /// The build under test, and another one.
 fn builds() -> [Archive; 2] {
-    let other: PathBuf = fault_point::build().join(LIBRARY);
+    let other: PathBuf = FaultPoint::new().modules().join(LIBRARY);
     [Archive::new(&module::library()), Archive::new(&other)]
 }
 
