@@ -262,6 +262,8 @@ fn the_loss_of_redirection_is_noticed_once() {
     // What is not of the kernel says nothing about redirection.
     listener.accept(&mut Connection::internal());
     listener.accept(&mut Connection::pipe());
+    listener.accept(&mut Connection::internal().with_metadata(NAME, "local", "10.2.0.2:80"));
+    listener.accept(&mut over(redirected(AT), AT));
     assert_eq!(listener.gauge("original_dst.redirection_broken"), Some(1));
     let again =
         "original_dst: connection from 10.1.0.2:1000 at 10.1.0.1:15001: redirection works again";
