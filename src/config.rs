@@ -90,7 +90,8 @@ pub struct Config {
 
     /// Whether the result is written to dynamic metadata, namespace `original_dst`, for the access
     /// logs of listeners and TCP proxies: `verdict`, `method`, `destination`, `source`,
-    /// `listener_address` and, if it was denied, `rule`. So that they tell the truth, each connection is
+    /// `listener_address` and, if it was denied, `rule`; of a restored connection `verdict` and `method`
+    /// alone, since Envoy's own operators show the rest. So that they tell the truth, each connection is
     /// looked at as closely as with a guard. `true` or `false`. Default: `false`.
     pub publish_metadata: bool,
 

@@ -158,6 +158,18 @@ typedef envoy_dynamic_module_type_metrics_result (
     *envoy_dynamic_module_callback_listener_filter_config_set_gauge)(
     envoy_dynamic_module_type_listener_filter_config_envoy_ptr config, size_t id, uint64_t value);
 
+/* 1.39: several strings of one namespace of the dynamic metadata, which are merged into it once. */
+typedef struct {
+  const char* key_ptr;
+  size_t key_length;
+  const char* value_ptr;
+  size_t value_length;
+} envoy_dynamic_module_type_module_key_value_pair;
+typedef void (*envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_string_batch)(
+    envoy_dynamic_module_type_listener_filter_envoy_ptr filter,
+    envoy_dynamic_module_type_module_buffer filter_namespace,
+    const envoy_dynamic_module_type_module_key_value_pair* entries, size_t entries_count);
+
 /* 1.39. `attribute_id` is an enumerator of Envoy's header. */
 typedef bool (*envoy_dynamic_module_callback_listener_filter_get_attribute_int)(
     envoy_dynamic_module_type_listener_filter_envoy_ptr filter, uint32_t attribute_id,

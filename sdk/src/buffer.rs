@@ -6,6 +6,7 @@ use std::slice;
 use crate::abi::{
     envoy_dynamic_module_type_envoy_buffer as FromEnvoy,
     envoy_dynamic_module_type_module_buffer as ToEnvoy,
+    envoy_dynamic_module_type_module_key_value_pair as PairToEnvoy,
 };
 
 /// What an out-parameter holds before Envoy fills it.
@@ -24,6 +25,24 @@ pub(crate) fn lend_bytes(bytes: &[u8]) -> ToEnvoy {
     ToEnvoy {
         ptr: bytes.as_ptr().cast(),
         length: bytes.len(),
+    }
+}
+
+/// What stands where there is no pair.
+pub(crate) const NO_PAIR: PairToEnvoy = PairToEnvoy {
+    key_ptr: ptr::null(),
+    key_length: 0,
+    value_ptr: ptr::null(),
+    value_length: 0,
+};
+
+/// Lends a key with its value to Envoy for one call.
+pub(crate) fn lend_pair(key: &str, value: &str) -> PairToEnvoy {
+    PairToEnvoy {
+        key_ptr: key.as_ptr().cast(),
+        key_length: key.len(),
+        value_ptr: value.as_ptr().cast(),
+        value_length: value.len(),
     }
 }
 

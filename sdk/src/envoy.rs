@@ -7,7 +7,7 @@ use crate::abi::{
     envoy_dynamic_module_type_listener_filter_envoy_ptr as FilterPtr,
     envoy_dynamic_module_type_metrics_result as MetricsResult,
 };
-use crate::buffer::{NOTHING, borrow, lend, lend_bytes};
+use crate::buffer::{NO_PAIR, NOTHING, borrow, lend, lend_bytes, lend_pair};
 use crate::host::Host;
 use crate::listener::{
     EnvoyCounterId, EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig,
@@ -18,6 +18,9 @@ pub struct EnvoyListenerFilterConfigImpl(ConfigPtr);
 
 /// The filter of one connection in Envoy, during a hook.
 pub struct EnvoyListenerFilterImpl(FilterPtr);
+
+/// So many strings of metadata go to Envoy at once, from the stack.
+const BATCH: usize = 8;
 
 /// A callback that looks up an address.
 type GetAddress = unsafe extern "C" fn(FilterPtr, *mut FromEnvoy, *mut u32) -> bool;
@@ -198,6 +201,23 @@ impl EnvoyListenerFilter for EnvoyListenerFilterImpl {
                 lend(key),
                 lend(value),
             );
+        }
+    }
+
+    fn set_dynamic_metadata_string_batch(&mut self, namespace: &str, entries: &[(&str, &str)]) {
+        let Some(set) = Host::get().set_dynamic_metadata_string_batch else {
+            for (key, value) in entries {
+                self.set_dynamic_metadata_string(namespace, key, value);
+            }
+            return;
+        };
+        for entries in entries.chunks(BATCH) {
+            let mut pairs = [NO_PAIR; BATCH];
+            for (pair, (key, value)) in pairs.iter_mut().zip(entries) {
+                *pair = lend_pair(key, value);
+            }
+            // SAFETY: `new` vouches for the pointer; so many pairs are there, and Envoy copies the texts.
+            unsafe { set(self.0, lend(namespace), pairs.as_ptr(), entries.len()) };
         }
     }
 

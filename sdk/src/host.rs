@@ -16,6 +16,8 @@ pub(crate) struct Host {
         abi::envoy_dynamic_module_callback_listener_filter_get_attribute_int,
     pub(crate) config_set_gauge:
         abi::envoy_dynamic_module_callback_listener_filter_config_set_gauge,
+    pub(crate) set_dynamic_metadata_string_batch:
+        abi::envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_string_batch,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();
@@ -28,46 +30,32 @@ impl Host {
     }
 
     fn detect() -> Self {
-        // SAFETY: a null pointer is `None`; behind any other is a function of this signature, which
-        // Envoy's ABI fixes for the name.
-        let (log_v2, get_filter_state_typed, get_attribute_int, config_set_gauge) = unsafe {
-            (
-                mem::transmute::<*mut c_void, abi::envoy_dynamic_module_callback_log_v2>(symbol(
-                    c"envoy_dynamic_module_callback_log_v2",
-                )),
-                mem::transmute::<
-                    *mut c_void,
-                    abi::envoy_dynamic_module_callback_listener_filter_get_filter_state_typed,
-                >(symbol(
-                    c"envoy_dynamic_module_callback_listener_filter_get_filter_state_typed",
-                )),
-                mem::transmute::<
-                    *mut c_void,
-                    abi::envoy_dynamic_module_callback_listener_filter_get_attribute_int,
-                >(symbol(
-                    c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
-                )),
-                mem::transmute::<
-                    *mut c_void,
-                    abi::envoy_dynamic_module_callback_listener_filter_config_set_gauge,
-                >(symbol(
-                    c"envoy_dynamic_module_callback_listener_filter_config_set_gauge",
-                )),
-            )
+        let abi_version = if !symbol(c"envoy_dynamic_module_callback_log_v2").is_null() {
+            c"v0.2.0"
+        } else if !symbol(c"envoy_dynamic_module_callback_get_concurrency").is_null() {
+            c"v0.1.0"
+        } else {
+            // 1.37.0 asks for the hash of its own header, and loads nothing else.
+            c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f"
         };
-        Self {
-            abi_version: if log_v2.is_some() {
-                c"v0.2.0"
-            } else if !symbol(c"envoy_dynamic_module_callback_get_concurrency").is_null() {
-                c"v0.1.0"
-            } else {
-                // 1.37.0 asks for the hash of its own header, and loads nothing else.
-                c"4dae397a7c9ff0238d318d57ea656ce8b3fbff595787dcd7ee2ff5b79c9fe10f"
-            },
-            log_v2,
-            get_filter_state_typed,
-            get_attribute_int,
-            config_set_gauge,
+        // SAFETY: each field has the type that Envoy's ABI fixes for the name.
+        unsafe {
+            Self {
+                abi_version,
+                log_v2: callback(c"envoy_dynamic_module_callback_log_v2"),
+                get_filter_state_typed: callback(
+                    c"envoy_dynamic_module_callback_listener_filter_get_filter_state_typed",
+                ),
+                get_attribute_int: callback(
+                    c"envoy_dynamic_module_callback_listener_filter_get_attribute_int",
+                ),
+                config_set_gauge: callback(
+                    c"envoy_dynamic_module_callback_listener_filter_config_set_gauge",
+                ),
+                set_dynamic_metadata_string_batch: callback(
+                    c"envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_string_batch",
+                ),
+            }
         }
     }
 
@@ -87,6 +75,16 @@ impl Host {
 /// that answers otherwise, and later versions warn.
 pub fn abi_version() -> &'static CStr {
     Host::get().abi_version
+}
+
+/// The callback of this name, `None` if this Envoy has none.
+///
+/// # Safety
+/// `Callback` is an `Option` of a function pointer, with the signature that the name stands for.
+unsafe fn callback<Callback: Copy>(name: &CStr) -> Callback {
+    const { assert!(size_of::<Callback>() == size_of::<*mut c_void>()) };
+    // SAFETY: a null pointer is `None`; the caller vouches for any other.
+    unsafe { mem::transmute_copy(&symbol(name)) }
 }
 
 #[cfg(unix)]

@@ -79,6 +79,10 @@ pub trait EnvoyListenerFilter {
     /// Writes a string to the connection's dynamic metadata.
     fn set_dynamic_metadata_string(&mut self, namespace: &str, key: &str, value: &str);
 
+    /// Writes strings, each with its key, to one namespace of the connection's dynamic metadata. From
+    /// 1.39 on, Envoy takes them at once, for a fraction of what as many single ones take.
+    fn set_dynamic_metadata_string_batch(&mut self, namespace: &str, entries: &[(&str, &str)]);
+
     /// An object of the connection's filter state as text: any kind in Envoy 1.40, and a string
     /// object in all versions.
     ///

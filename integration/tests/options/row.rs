@@ -198,11 +198,15 @@ impl Case {
         }
     }
 
-    /// All that the filter publishes: nothing about what there is not.
+    /// All that the filter publishes: nothing about what there is not, and no address of a restored
+    /// connection, which Envoy's own operators show.
     fn metadata(&self, client: &Value) -> Value {
         let asked = self.way.asked(&self.to, self.port);
         let arrived_at = self.way.arrived_at(asked, self.port).to_string();
         let mut metadata = json!({ "verdict": self.verdict, "method": self.method });
+        if self.verdict == "RESTORED" {
+            return metadata;
+        }
         if !self.way.is_internal() {
             metadata["source"] = client.clone();
             metadata["listener_address"] = json!(arrived_at);
