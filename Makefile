@@ -57,6 +57,7 @@ check: packages ## Check format, lints, documentation, links, manifests, alert r
 	scripts/manifests
 	scripts/rules
 	scripts/audit
+	scripts/newer-envoys
 
 windows: packages ## Check the sources with the compiler for Windows
 	@scripts/windows
@@ -92,7 +93,7 @@ help: ## List the targets
 	' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."
-	@echo "ENVOY_VERSION=1.40.0 limits demo, validate, the tests, soak and setup to that version; bench measures it."
+	@echo "ENVOY_VERSION=1.39.1, any that PyPI has, limits demo, validate, the tests, soak and setup to it; bench measures it."
 	@echo "ROUNDS=200 makes bench measure CPU time in so many rounds; 60 if not said."
 	@echo "CONNECTIONS=50000000 makes soak longer."
 	@echo "docs/bench.svg is a copy of target/bench/report.svg."

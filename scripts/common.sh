@@ -20,8 +20,8 @@ quietly() {
     fail "failed: $*"
 }
 
-# The versions of Envoy that the lab knows, the oldest first.
-envoy_versions() { sed -n 's/^ *Self::V.* => "\([0-9.]*\)",$/\1/p' integration/src/version.rs; }
+# The newest patch of each release of Envoy that the lab knows, the oldest first.
+envoy_versions() { sed -n 's/^ *V[0-9_]* = "\([0-9.]*\)",$/\1/p' integration/src/version.rs; }
 
 # Runs the pip of a Python environment of the project's own: not by its script, which names the
 # directory where the environment was made.

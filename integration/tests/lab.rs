@@ -294,7 +294,7 @@ fn envoy_stops_when_asked() {
     let mut envoy = proxy(&lab.gateway, &[], false);
     assert!(envoy.is_alive());
     assert!(envoy.log().contains("all clusters initialized"));
-    assert!(envoy.admin("/server_info").contains(newest().number()));
+    assert!(envoy.admin("/server_info").contains(&newest().number()));
     assert_eq!(envoy.stat("server.live"), Some(1));
     assert_eq!(envoy.stat("server.no_such"), None);
     assert!(envoy.stop().success());

@@ -118,7 +118,7 @@ fn it_agrees_with_the_package() {
     assert_eq!(package["targets"][0]["name"], library);
     assert_eq!(manifest["type"], "rust");
     assert_eq!(texts(&manifest["filterType"]), ["listener"].into());
-    assert_eq!(manifest["minEnvoyVersion"], Version::ALL[0].number());
+    assert_eq!(manifest["minEnvoyVersion"], Version::ALL[0].newest());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::traffic::{Ask, From, How};
 pub fn scenario(name: impl Into<String>) -> Scenario {
     Scenario {
         name: name.into(),
-        versions: Version::V1_37..=Version::V1_40,
+        versions: Version::ALL[0]..=Version::ALL[Version::ALL.len() - 1],
         bench: Bench::Shared,
         rules: Vec::new(),
         listen: Listen {

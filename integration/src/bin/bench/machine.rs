@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     pub date: String,
-    pub envoy_version: &'static str,
+    pub envoy_version: String,
     pub module_version: String,
     pub kernel: String,
     pub processor: String,
