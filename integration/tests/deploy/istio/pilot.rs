@@ -46,9 +46,7 @@ impl Mode {
     pub fn set_rules(self, pod: &Netns) {
         match self {
             Self::Redirect => pod.sh(include_str!("../../meshes/rules/istio_redirect.sh")),
-            Self::Tproxy => {
-                pod.sh(include_str!("../../meshes/rules/istio_tproxy.sh")) + &pod.sh(NOT_ROOT)
-            }
+            Self::Tproxy => pod.sh(include_str!("../../meshes/rules/istio_tproxy.sh")),
         };
     }
 
@@ -61,12 +59,6 @@ impl Mode {
         }
     }
 }
-
-/// Istio has a rule for the user before each one for the group. This one lets root's connections alone
-/// on loopback, so that those that original_src has made reach the application.
-const NOT_ROOT: &str = "for iptables in iptables ip6tables; do
-  $iptables -t nat -I MESH_OUTBOUND 2 -o lo -m owner ! --uid-owner 1337 -j RETURN
-done";
 
 /// The listener for what goes out, before it is patched.
 pub fn virtual_outbound(mode: Mode) -> Value {

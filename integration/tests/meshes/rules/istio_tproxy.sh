@@ -1,5 +1,6 @@
-# Istio, TPROXY for what comes in, REDIRECT for what goes out. Envoy is the group 1337. Its connections
-# to the pod's own address come in again: by REDIRECT, at the same transparent listener.
+# Istio, TPROXY for what comes in, REDIRECT for what goes out. Envoy is root, of the group 1337. Its
+# connections to the pod's own address come in again by TPROXY, marked 1338 on their way out; those of
+# a proxy that is the user 1337 would by REDIRECT, at the same transparent listener.
 redirect() {
   iptables=$1 loopback=$2 from=$3
   $iptables -t mangle -N MESH_DIVERT
@@ -24,10 +25,12 @@ redirect() {
 
   $iptables -t nat -N MESH_OUTBOUND
   $iptables -t nat -A MESH_OUTBOUND -o lo -s $from -j RETURN
-  $iptables -t nat -A MESH_OUTBOUND -o lo ! -d $loopback -p tcp \
-    -m owner --gid-owner 1337 -j REDIRECT --to-ports 15006
-  $iptables -t nat -A MESH_OUTBOUND -o lo -m owner ! --gid-owner 1337 -j RETURN
-  $iptables -t nat -A MESH_OUTBOUND -m owner --gid-owner 1337 -j RETURN
+  for owner in uid-owner gid-owner; do
+    $iptables -t nat -A MESH_OUTBOUND -o lo ! -d $loopback -p tcp \
+      -m owner --$owner 1337 -j REDIRECT --to-ports 15006
+    $iptables -t nat -A MESH_OUTBOUND -o lo -m owner ! --$owner 1337 -j RETURN
+    $iptables -t nat -A MESH_OUTBOUND -m owner --$owner 1337 -j RETURN
+  done
   $iptables -t nat -A MESH_OUTBOUND -d $loopback -j RETURN
   $iptables -t nat -A MESH_OUTBOUND -p tcp -j REDIRECT --to-ports 15001
   $iptables -t nat -A OUTPUT -p tcp -j MESH_OUTBOUND
