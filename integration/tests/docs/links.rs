@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use lab::workspace;
 use serde_json::Value;
 
-use crate::markdown::{Document, documents};
+use lab::markdown::{Document, documents};
 
 #[test]
 fn links_lead_somewhere() {

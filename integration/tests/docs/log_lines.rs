@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::library::not_loaded;
-use crate::markdown::documents;
+use lab::markdown::documents;
 
 const PORT: u16 = 8080;
 const VERSION: Version = Version::V1_40;

@@ -4,7 +4,6 @@
 mod library;
 mod links;
 mod log_lines;
-mod markdown;
 mod names;
 mod recipes;
 mod unsafe_code;

@@ -7,7 +7,7 @@ use std::process::Command;
 use lab::module::module_filter;
 use lab::{Envoy, Lab, Listener, Version, bootstrap, workspace};
 
-use crate::markdown::{Document, documents};
+use lab::markdown::{Document, documents};
 
 #[test]
 fn stats_and_reasons_exist() {

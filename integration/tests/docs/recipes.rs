@@ -11,7 +11,7 @@ use lab::module::module_filter;
 use lab::{Answer, Client, Envoy, Lab, Listener, Netns, Upstream, Version, bootstrap, workspace};
 use serde_json::json;
 
-use crate::markdown::Document;
+use lab::markdown::Document;
 
 const PORT: u16 = 8080;
 const SSH: u16 = 22;

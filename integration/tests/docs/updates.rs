@@ -6,7 +6,7 @@ use std::process::Command;
 use lab::config::load;
 use lab::{Envoy, Lab, Version, Watched, eventually, workspace};
 
-use crate::markdown::Document;
+use lab::markdown::Document;
 
 const DIRECTORY: &str = "envoy-configs/ecds";
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use lab::{Watched, workspace};
 
-use crate::markdown::Document;
+use lab::markdown::Document;
 
 const DIRECTORY: &str = "/usr/local/lib/envoy";
 const LIBRARY: &str = "liboriginal_dst.so";

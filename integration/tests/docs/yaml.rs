@@ -8,7 +8,7 @@ use lab::module::module_filter;
 use lab::{Listener, Version, bootstrap, validate, validate_file, workspace};
 use serde_json::Value;
 
-use crate::markdown::{documents, files};
+use lab::markdown::{documents, files};
 
 #[test]
 fn blocks_are_loaded() {
