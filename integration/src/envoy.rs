@@ -18,7 +18,7 @@ use crate::version::Version;
 use crate::wait::eventually;
 
 pub use builder::{Builder, ENVOY_GID};
-pub use validate::{validate, validate_file, validate_file_on};
+pub use validate::{validate, validate_file, validate_file_on, validate_on};
 
 use files::Files;
 

@@ -42,7 +42,9 @@ mod watched;
 
 pub use client::{Answer, Client, Failure};
 pub use config::{Listener, bootstrap};
-pub use envoy::{Builder, ENVOY_GID, Envoy, validate, validate_file, validate_file_on};
+pub use envoy::{
+    Builder, ENVOY_GID, Envoy, validate, validate_file, validate_file_on, validate_on,
+};
 pub use fault_point::FaultPoint;
 pub use internal::{SetFilterState, Tunnel, with_internal_listeners};
 pub use load::{Load, Tally};

@@ -18,13 +18,20 @@ pub fn validate(version: Version, config: &Value) -> Result<String, String> {
     check(envoy, config, &files.config())
 }
 
+/// As [`validate`], on a host of the lab, for what a config needs of it.
+pub fn validate_on(host: &Netns, version: Version, config: &Value) -> Result<String, String> {
+    let files = Files::new(config);
+    let envoy = host.command(version.binary());
+    check(envoy, config, &files.config())
+}
+
 /// As [`validate`], for a file, in the form in which it is.
 pub fn validate_file(version: Version, path: &Path) -> Result<String, String> {
     let envoy = Command::new(version.binary());
     check(envoy, &json!(read(path)), path)
 }
 
-/// As [`validate_file`], on a host of the lab, for what a config needs of it.
+/// As [`validate_on`], for a file.
 pub fn validate_file_on(host: &Netns, version: Version, path: &Path) -> Result<String, String> {
     let envoy = host.command(version.binary());
     check(envoy, &json!(read(path)), path)

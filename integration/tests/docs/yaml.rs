@@ -5,13 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use lab::module::module_filter;
-use lab::{Listener, Version, bootstrap, validate, validate_file, workspace};
+use lab::{Lab, Listener, Version, bootstrap, validate_file, validate_on, workspace};
 use serde_json::Value;
 
 use lab::markdown::{documents, files};
 
 #[test]
 fn blocks_are_loaded() {
+    let lab = Lab::new();
+    // For options about marks.
+    lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");
     let mut loaded = 0;
     for document in documents() {
         let path = document.path.display();
@@ -20,7 +23,8 @@ fn blocks_are_loaded() {
             let value: Value = serde_saphyr::from_str(&block.code)
                 .unwrap_or_else(|e| panic!("{path}: {e} in:\n{}", block.code));
             for version in Version::under_test() {
-                if let Err(log) = validate(version, &complete(&value)) {
+                if let Err(log) = validate_on(&lab.gateway, version, &complete(&block.info, &value))
+                {
                     panic!("{path}, Envoy {version}:\n{}\n{log}", block.code);
                 }
             }
@@ -31,7 +35,7 @@ fn blocks_are_loaded() {
 }
 
 /// A block as a whole config: what is none is a part of a listener.
-fn complete(block: &Value) -> Value {
+fn complete(info: &str, block: &Value) -> Value {
     if block.get("static_resources").is_some() {
         return block.clone();
     }
@@ -42,7 +46,7 @@ fn complete(block: &Value) -> Value {
         return whole;
     }
     // Or of the module's options.
-    if block.get("destinations").is_some() {
+    if info.starts_with("yaml options:") || block.get("destinations").is_some() {
         let filter = module_filter(Some(block.clone()));
         return bootstrap([Listener::new("127.0.0.1:15001").filter(filter).tcp()], []);
     }
