@@ -134,6 +134,29 @@ impl Document {
         anchors
     }
 
+    /// The rows of its tables, a cell as its text without marks.
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        let mut rows = Vec::new();
+        let mut is_inside = false;
+        for event in self.events() {
+            match event {
+                Event::Start(Tag::TableHead | Tag::TableRow) => rows.push(Vec::new()),
+                Event::Start(Tag::TableCell) => {
+                    is_inside = true;
+                    let row: &mut Vec<String> = rows.last_mut().expect("a cell is in a row");
+                    row.push(String::new());
+                }
+                Event::Text(text) | Event::Code(text) if is_inside => {
+                    let cell = rows.last_mut().and_then(|row| row.last_mut());
+                    *cell.expect("pushed at its start") += &text;
+                }
+                Event::End(TagEnd::TableCell) => is_inside = false,
+                _ => {}
+            }
+        }
+        rows
+    }
+
     fn events(&self) -> impl Iterator<Item = Event<'_>> {
         Parser::new_ext(&self.text, Options::ENABLE_TABLES)
     }

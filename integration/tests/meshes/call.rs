@@ -16,18 +16,18 @@ pub const SERVICE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x96, 0, 
 /// A call. The pod is the gateway of the lab, and two more hosts are outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    from: From,
-    to: To,
+    pub from: From,
+    pub to: To,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
+pub enum From {
     Outside,
     Pod,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum To {
+pub enum To {
     /// The pod's application, at the pod's address.
     Pod,
     /// The same, on loopback.

@@ -1,6 +1,6 @@
 //! What a mesh makes of a pod: rules, and an Envoy with two listeners.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lab::address::{GATEWAY_V4, GATEWAY_V6};
 use lab::config::{limited, original_dst_cluster, static_cluster};
@@ -9,6 +9,8 @@ use lab::{Builder, Envoy, Lab, Listener, Version, bootstrap};
 use serde_json::{Value, json};
 
 use crate::call::{PORT, SERVICE_V4, SERVICE_V6};
+use crate::page;
+use crate::rows::Row;
 
 /// So many connections of a cluster end a loop.
 pub const LIMIT: u64 = 20;
@@ -16,7 +18,7 @@ pub const LIMIT: u64 = 20;
 /// Rules, and the Envoy that they lead to.
 pub struct Mesh {
     pub name: &'static str,
-    /// A shell script.
+    /// A shell script, the name of a file in `rules/`.
     pub rules: &'static str,
     pub inbound: Redirected,
     pub outbound: Redirected,
@@ -32,14 +34,25 @@ pub struct Redirected {
     pub port: u16,
     pub hosts: &'static [&'static str],
     pub is_transparent: bool,
+    /// The listeners that it hands connections to, none of them bound.
+    pub hands_to: &'static [Unbound],
     pub leads_to: LeadsTo,
+}
+
+/// A listener that stands for an address at [`PORT`], and what it leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Unbound {
+    pub ip: IpAddr,
+    pub cluster: &'static str,
 }
 
 /// Where a listener's connections go on to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LeadsTo {
-    /// Their destination; the service is its endpoint, the pod.
+    /// Their destination.
     Destination,
+    /// Their destination; for the service that is its endpoint, the pod.
+    Endpoint,
     /// Their destination, from 127.0.0.6 or ::6.
     Application,
     /// The application, if they ask for its port.
@@ -57,14 +70,16 @@ pub enum Guard {
     OutboundPort,
     /// The mark of Envoy's own connections.
     OwnMark,
+    /// The ports of the listeners, and the service as a denied destination.
+    Denied,
 }
 
 impl Mesh {
     /// Envoy in the pod, to be started; with its own filter if there is no guard.
-    pub fn envoy(&self, lab: &Lab, version: Version, guard: Option<Guard>) -> Builder {
+    pub fn envoy(&self, lab: &Lab, version: Version, guard: Option<&Row>) -> Builder {
         let listeners = self.redirected().into_iter().flat_map(|redirected| {
             let filter = self.filter(redirected, guard);
-            redirected.listeners(&filter)
+            redirected.listeners(filter.as_ref())
         });
         let [v4, v6] = SERVICE_ENDPOINTS;
         let clusters = [
@@ -90,25 +105,15 @@ impl Mesh {
         }
     }
 
-    fn filter(&self, redirected: Redirected, guard: Option<Guard>) -> Value {
-        let ports = match guard {
-            None => return builtin_filter(),
-            Some(Guard::OutboundPort) if redirected == self.inbound => return builtin_filter(),
-            Some(Guard::OutboundPort) => vec![self.outbound.port],
-            Some(Guard::Ports) => self.redirected().iter().map(|r| r.port).collect(),
-            Some(Guard::OwnMark) => {
-                let mark = self.mark.expect("Envoy has a mark").to_string();
-                return module_filter(Some(json!({ "own_mark": mark })));
-            }
-        };
-        let mut options = json!({
-            "unredirected_connections": "CLOSE",
-            "listener_ports": ports,
-        });
-        if redirected.is_transparent {
-            options["recovery_methods"] = json!(["TRANSPARENT", "SO_ORIGINAL_DST"]);
+    /// The module, or Envoy's own filter, which Envoy adds by itself where the listener has
+    /// `use_original_dst`.
+    fn filter(&self, redirected: Redirected, guard: Option<&Row>) -> Option<Value> {
+        let guard = guard.filter(|row| row.guards(redirected));
+        match guard {
+            Some(row) => Some(module_filter(Some(page::options(row.options)))),
+            None if redirected.uses_original_dst() => None,
+            None => Some(builtin_filter()),
         }
-        module_filter(Some(options))
     }
 
     fn marked(&self, mut cluster: Value) -> Value {
@@ -129,7 +134,12 @@ const SERVICE_ENDPOINTS: [SocketAddr; 2] = [
 ];
 
 impl Redirected {
-    fn listeners(self, filter: &Value) -> Vec<Value> {
+    /// Whether the listener has `use_original_dst`.
+    pub fn uses_original_dst(self) -> bool {
+        !self.hands_to.is_empty()
+    }
+
+    fn listeners(self, filter: Option<&Value>) -> Vec<Value> {
         let listener = |host| {
             let listener = Listener::new(&format!("{host}:{}", self.port));
             let listener = match host {
@@ -138,22 +148,38 @@ impl Redirected {
             };
             let listener = listener
                 .field("transparent", json!(self.is_transparent))
-                .filter(filter.clone())
+                .field("use_original_dst", json!(self.uses_original_dst()))
                 .cluster(self.leads_to.cluster());
+            let listener = filter.into_iter().cloned().fold(listener, Listener::filter);
             match self.leads_to {
-                LeadsTo::Destination => with_service(listener),
+                LeadsTo::Endpoint => with_service(listener),
                 LeadsTo::Port => for_port(listener.tcp()),
-                LeadsTo::Application | LeadsTo::Anything => listener.tcp(),
+                LeadsTo::Destination | LeadsTo::Application | LeadsTo::Anything => listener.tcp(),
             }
         };
-        self.hosts.iter().copied().map(listener).collect()
+        let bound = self.hosts.iter().copied().map(listener);
+        bound
+            .chain(self.hands_to.iter().map(|unbound| unbound.listener()))
+            .collect()
+    }
+}
+
+impl Unbound {
+    /// Its address, as text.
+    pub fn address(self) -> String {
+        SocketAddr::new(self.ip, PORT).to_string()
+    }
+
+    fn listener(self) -> Value {
+        let listener = Listener::new(&self.address()).field("bind_to_port", json!(false));
+        listener.cluster(self.cluster).tcp()
     }
 }
 
 impl LeadsTo {
     fn cluster(self) -> &'static str {
         match self {
-            Self::Destination => "destination",
+            Self::Destination | Self::Endpoint => "destination",
             Self::Application => "application",
             Self::Port | Self::Anything => "loopback",
         }
