@@ -10,8 +10,7 @@ use lab::client::{http_get, tcp_ask};
 use lab::config::{load, with_access_log, with_filter, without_original_dst};
 use lab::module::module_filter;
 use lab::{
-    Answer, Envoy, Failure, Lab, Netns, To, Upstream, Version, Watched, eventually,
-    validate_file_on, workspace,
+    Envoy, Failure, Lab, To, Upstream, Version, Watched, eventually, validate_file_on, workspace,
 };
 use serde_json::{Value, json};
 
@@ -199,13 +198,30 @@ fn internal_listener() {
     }
 }
 
+/// Behind the module, a filter that gives good connections a reason of failure as well, if they are not
+/// of TLS: what was closed is to be told from these.
+fn with_tls_inspector(mut config: Value) -> Value {
+    let listeners = config["static_resources"]["listeners"].as_array_mut();
+    for listener in listeners.expect("listeners") {
+        let filters = listener["listener_filters"].as_array_mut();
+        filters.expect("listener filters").push(json!({
+            "name": "tls_inspector",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+            },
+        }));
+    }
+    config
+}
+
 #[test]
 fn guarded_egress() {
     let lab = Lab::new();
     let _upstream = Upstream::start(&lab.upstream, &[PORT, 6443]);
     let _own = Upstream::start(&lab.gateway, &[PORT]);
     for version in Version::under_test() {
-        let envoy = start(&lab, version, load("guarded-egress.yaml"));
+        let config = with_tls_inspector(load("guarded-egress.yaml"));
+        let envoy = start(&lab, version, config);
         for (port, transparent) in [(15001, false), (15002, true)] {
             if transparent {
                 lab.gateway.tproxy(To::OtherHosts, port);
@@ -213,7 +229,7 @@ fn guarded_egress() {
                 lab.gateway.redirect(To::OtherHosts, port);
             }
             let allowed = SocketAddr::new(PUBLIC_V4, PORT);
-            let answer = tcp_ask(&lab.client, allowed).expect("an answer");
+            let answer = http_get(&lab.client, allowed).expect("an answer");
             assert_eq!(answer.reached.local, allowed, "{version:?}");
             let client = answer.local.to_string();
             envoy.wait_output("the good connection", |line| line.starts_with(&client));
@@ -418,9 +434,6 @@ fn hand_off() {
     }
 }
 
-/// How a client asks.
-type Ask = fn(&Netns, SocketAddr) -> Result<Answer, Failure>;
-
 #[test]
 fn observed() {
     let lab = Lab::new();
@@ -431,14 +444,15 @@ fn observed() {
         lab.gateway.redirect(To::Port(port), listener);
     }
     for version in Version::under_test() {
-        let envoy = start(&lab, version, load("observed.yaml"));
+        let config = with_tls_inspector(load("observed.yaml"));
+        let envoy = start(&lab, version, config);
         let mut good = Vec::new();
-        let asks = [("TCP", tcp_ask as Ask), ("HTTP", http_get)];
-        for ((kind, ask), (port, listener)) in
-            asks.into_iter().zip(ports.into_iter().zip(listeners))
+        for (kind, (port, listener)) in ["TCP", "HTTP"]
+            .into_iter()
+            .zip(ports.into_iter().zip(listeners))
         {
             let to = SocketAddr::new(UPSTREAM_V4, port);
-            let client = ask(&lab.client, to).expect("an answer").local;
+            let client = http_get(&lab.client, to).expect("an answer").local;
             good.push(format!(
                 "{kind} RESTORED by SO_ORIGINAL_DST: {client} asked for {to} at {GATEWAY_V4}:{listener}"
             ));
