@@ -38,7 +38,7 @@ test: root build ## Run every test, in every Envoy, and in containers where a Do
 	@status=0; scripts/races || status=$$?; cargo test --workspace --no-fail-fast || status=$$?; \
 	    scripts/container-tests || status=$$?; exit $$status
 
-compose-test: root build ## Try every path through a gateway of containers, in a minute
+compose-test: root build ## Try every path through a gateway and a mesh of containers, in two minutes
 	@scripts/engine
 	@scripts/compose-test
 

@@ -74,8 +74,8 @@ enum Kind {
     Catalogue,
 }
 
-/// Where the parts of the containers' config are: filters that go in front of the rest.
-const GATEWAY: &str = "integration/compose/gateway";
+/// Where the containers are; the parts of their configs are in folders of it.
+const CONTAINERS: &str = "integration/compose";
 
 /// Where the files for Prometheus are.
 const MONITORING: &str = "deploy/prometheus";
@@ -89,9 +89,9 @@ fn files_are_known() {
     );
     for file in files {
         let path = workspace().join(&file);
-        if file.starts_with(GATEWAY) {
-            if file.parent() == Some(&Path::new(GATEWAY).join("filters")) {
-                gateway_is_loaded(&path);
+        if file.starts_with(CONTAINERS) && file.parent() != Some(Path::new(CONTAINERS)) {
+            if file.parent() == Some(&Path::new(CONTAINERS).join("proxy/filters")) {
+                containers_are_loaded(&path);
             }
             continue;
         }
@@ -122,17 +122,20 @@ fn is_loaded(path: &Path) {
     }
 }
 
-/// A config as the gateway's entry script puts it together.
-fn gateway_is_loaded(filters: &Path) {
-    let rest = workspace().join(GATEWAY).join("envoy.yaml");
-    let config = [filters, &rest].map(|part| fs::read_to_string(part).expect("readable"));
+/// The configs as `proxy/serve` puts them together, with these filters in front.
+fn containers_are_loaded(filters: &Path) {
+    let containers = workspace().join(CONTAINERS);
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let whole = directory.path().join("envoy.yaml");
     // The volume of the access log.
-    let volume = directory.path().display().to_string();
-    let config = config.concat().replace("/var/log/envoy", &volume);
-    fs::write(&whole, config).expect("write the config");
-    is_loaded(&whole);
+    let log = directory.path().join("access.log").display().to_string();
+    for listeners in ["gateway/envoy.yaml", "sidecar/envoy.yaml"] {
+        let common = containers.join("proxy/common.yaml");
+        let parts = [filters, &common, &containers.join(listeners)];
+        let config = parts.map(|part| fs::read_to_string(part).expect("readable"));
+        let whole = directory.path().join("envoy.yaml");
+        fs::write(&whole, config.concat().replace("access.log", &log)).expect("write the config");
+        is_loaded(&whole);
+    }
 }
 
 fn kind(path: &Path) -> Option<Kind> {
