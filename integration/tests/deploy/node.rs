@@ -35,11 +35,13 @@ fn node() {
         for ip in [PUBLIC_V4, PUBLIC_V6, GATEWAY_V4, GATEWAY_V6] {
             passes_by(&lab.client, ip);
         }
-        is_closed(&lab.client, SocketAddr::from(([169, 254, 169, 254], 80)));
+        for metadata_service in ["169.254.169.254:80", "[fd00:ec2::254]:80"] {
+            is_closed(&lab.client, metadata_service.parse().expect("an address"));
+        }
         is_closed(&lab.client, SocketAddr::new(GATEWAY_V4, 15001));
         for (counter, count) in [
             ("restored_transparent", 2),
-            ("denied", 1),
+            ("denied", 2),
             ("unredirected", 1),
         ] {
             let counted = envoy.stat_sum(&format!("original_dst.{counter}"));
