@@ -3,12 +3,12 @@
 
 use std::net::SocketAddr;
 
-use json_patch::{PatchOperation, patch};
 use lab::address::{GATEWAY_V4, UPSTREAM_V4};
 use lab::{Envoy, Lab, Listener, To, Upstream, Version, bootstrap};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::envoy_patch::{EnvoyPatchPolicy, Reference, ResourceType};
 use crate::manifest::Manifest;
 use crate::{PORT, arrives, is_closed};
 
@@ -32,30 +32,6 @@ struct Metadata {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct EnvoyPatchPolicy {
-    target_ref: Reference,
-    r#type: String,
-    json_patches: Vec<JsonPatch>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reference {
-    group: String,
-    kind: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonPatch {
-    r#type: String,
-    name: String,
-    operation: PatchOperation,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Gateway {
     #[serde(rename = "gatewayClassName")]
     _class: String,
@@ -72,7 +48,8 @@ struct Infrastructure {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GatewayListener {
-    name: String,
+    #[serde(rename = "name")]
+    _name: String,
     protocol: String,
     port: u16,
 }
@@ -130,31 +107,31 @@ fn envoy_gateway() {
     assert_eq!(r#type, "Kubernetes");
     brings_the_module(&kubernetes.envoy_deployment);
     refers(
+        &gateway.metadata,
         &gateway.spec.infrastructure.parameters_ref,
-        "gateway.envoyproxy.io",
-        "EnvoyProxy",
-        &proxy.metadata,
+        ("gateway.envoyproxy.io", "EnvoyProxy", &proxy.metadata),
     );
     refers(
+        &policy.metadata,
         &policy.spec.target_ref,
-        "gateway.networking.k8s.io",
-        "Gateway",
-        &gateway.metadata,
+        ("gateway.networking.k8s.io", "Gateway", &gateway.metadata),
     );
-    assert_eq!(policy.spec.r#type, "JSONPatch");
 
     let [listener] = &gateway.spec.listeners[..] else {
         panic!("one listener")
     };
     assert_eq!(listener.protocol, "TCP");
-    let name = format!(
-        "{}/{}/{}",
-        gateway.metadata.namespace, gateway.metadata.name, listener.name
-    );
-    let made = Listener::new(&format!("0.0.0.0:{}", listener.port))
-        .field("name", json!(name))
-        .tcp();
-    let config = bootstrap([patched(made, &policy.spec.json_patches)], []);
+    // From 1.10 on; by the name of the Gateway and of its listener before.
+    let name = format!("tcp-{}", listener.port);
+    let config = |filters: &[&str]| {
+        let made = made(&name, listener.port, filters);
+        bootstrap([patched(made, &policy.spec)], [])
+    };
+    let with_tls = config(&["tls_inspector"]);
+    let filters = &with_tls["static_resources"]["listeners"][0]["listener_filters"];
+    assert_eq!(filters[0]["name"], "original_dst");
+    assert_eq!(filters[1]["name"], "tls_inspector");
+    let config = config(&[]);
     for version in Version::under_test() {
         let lab = Lab::new();
         let _upstream = Upstream::start(&lab.upstream, &[PORT]);
@@ -197,30 +174,33 @@ fn brings_the_module(deployment: &EnvoyDeployment) {
     );
 }
 
-fn refers(reference: &Reference, group: &str, kind: &str, to: &Metadata) {
+/// A reference has no namespace: it means that of its own object.
+fn refers(from: &Metadata, reference: &Reference, (group, kind, to): (&str, &str, &Metadata)) {
     assert_eq!((&*reference.group, &*reference.kind), (group, kind));
     assert_eq!(reference.name, to.name);
+    assert_eq!(from.namespace, to.namespace);
+}
+
+/// A listener as Envoy Gateway makes it: without any filters it has no list of them.
+fn made(name: &str, port: u16, filters: &[&str]) -> Value {
+    let mut listener = Listener::new(&format!("0.0.0.0:{port}"))
+        .field("name", json!(name))
+        .tcp();
+    let fields = listener.as_object_mut().expect("a listener");
+    fields.remove("listener_filters");
+    if !filters.is_empty() {
+        let filters = filters.iter().map(|filter| json!({ "name": filter }));
+        fields.insert("listener_filters".to_owned(), filters.collect());
+    }
+    listener
 }
 
 /// The listener after the patches, which all are for it.
-fn patched(mut listener: Value, patches: &[JsonPatch]) -> Value {
-    // Envoy Gateway makes no listener filters for plain TCP, and no empty list of them.
-    listener
-        .as_object_mut()
-        .expect("a listener")
-        .remove("listener_filters");
-    for JsonPatch {
-        r#type,
-        name,
-        operation,
-    } in patches
-    {
-        assert_eq!(
-            r#type,
-            "type.googleapis.com/envoy.config.listener.v3.Listener"
-        );
-        assert_eq!(listener["name"], *name);
-        patch(&mut listener, std::slice::from_ref(operation)).expect("a patch that applies");
+fn patched(mut listener: Value, policy: &EnvoyPatchPolicy) -> Value {
+    for patch in &policy.json_patches {
+        assert!(matches!(patch.r#type, ResourceType::Listener));
+        assert_eq!(listener["name"], patch.name);
+        patch.operation.apply(&mut listener);
     }
     listener
 }

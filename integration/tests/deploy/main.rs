@@ -2,6 +2,7 @@
 //! in the lab, and connections go through both.
 
 mod envoy_gateway;
+mod envoy_patch;
 mod istio;
 mod manifest;
 mod node;
