@@ -17,10 +17,11 @@ use manifest::Manifest;
 const PORT: u16 = 8080;
 
 /// The files that a test of this suite runs.
-const USED: [&str; 5] = [
+const USED: [&str; 6] = [
     "envoy-gateway.yaml",
     "istio-workload.yaml",
     "istio.yaml",
+    "sidecar-init.yaml",
     "sidecar.yaml",
     "tproxy-node.yaml",
 ];
