@@ -16,14 +16,10 @@ use crate::destinations::{Destinations, OnDenied};
 use crate::fault_point;
 use crate::recover::{self, OriginalDst, Recovery, Source, Unrecovered};
 use crate::redirection::Redirection;
-use crate::report::{Case, Publish, Report};
+use crate::report::{Case, NO_MARKS, Publish, Report};
 use crate::stats::Stats;
 use crate::verdict::{Action, Redirector, Verdict};
 use redirector::sign;
-
-/// Why marks are refused.
-const NO_MARKS: &str = "redirect_mark, own_mark: accepted sockets carry no marks here: set the sysctl \
-                        net.ipv4.tcp_fwmark_accept=1 (it serves IPv6, too) in this network namespace";
 
 /// The filter as one listener has configured it. It keeps nothing for a connection.
 pub struct Filter {

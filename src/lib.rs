@@ -25,6 +25,9 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
 };
 
 use filter::Filter;
+// On Windows, unit tests export the hooks, and have to link what these call.
+#[cfg(all(test, windows))]
+use fake_host as _;
 
 /// The filter names that the module answers to: those of the filter that it replaces.
 const FILTER_NAMES: [&str; 2] = [

@@ -9,6 +9,7 @@ mod route;
 #[allow(unsafe_code)]
 mod socket;
 
+#[cfg(not(windows))]
 use std::fs;
 
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
@@ -83,7 +84,7 @@ pub enum Unrecovered {
     NotIp,
     /// What was found is not an address.
     Invalid(Method),
-    /// The listener states no traffic direction, without which Windows does not redirect to it.
+    /// The listener states no traffic direction: Windows was not asked.
     #[cfg(windows)]
     NoDirection,
 }
@@ -91,7 +92,7 @@ pub enum Unrecovered {
 /// Why the kernel has no address for a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAddress {
-    /// The error that it answered with (errno(3)).
+    /// The error that it answered with: errno(3), of Windows that of Winsock.
     Errno(i32),
     /// What it answered with is not an address.
     Malformed,
@@ -133,12 +134,12 @@ pub fn original_dst(
     envoy: &mut impl EnvoyListenerFilter,
     recovery: &Recovery,
 ) -> Result<OriginalDst, Unrecovered> {
-    #[cfg(windows)]
-    if !envoy.has_traffic_direction() {
-        return Err(Unrecovered::NoDirection);
-    }
     // Envoy is asked for these before the socket's type, which is mostly known then as well.
     if let (Some(fd), Some(local)) = (envoy.get_socket_fd(), envoy.get_local_address()) {
+        #[cfg(windows)]
+        if !envoy.has_traffic_direction() {
+            return Err(Unrecovered::NoDirection);
+        }
         return KernelSocket::new(fd, local).original_dst(envoy, recovery);
     }
     match envoy.get_address_type() {
@@ -158,9 +159,16 @@ pub fn mark(envoy: &impl EnvoyListenerFilter) -> Option<Option<u32>> {
 /// Whether accepted sockets carry the marks of the packets that opened them, in Envoy's own network
 /// namespace: the sysctl `net.ipv4.tcp_fwmark_accept` (the kernel's `ip-sysctl` document), which serves
 /// IPv6, too. `None` if it cannot be read.
+#[cfg(not(windows))]
 pub fn accepts_marks() -> Option<bool> {
     let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_fwmark_accept").ok()?;
     Some(text.trim() != "0")
+}
+
+/// Windows has no marks.
+#[cfg(windows)]
+pub fn accepts_marks() -> Option<bool> {
+    Some(false)
 }
 
 /// Whether an address is this host's own, in the network namespace of the connection's socket, or else

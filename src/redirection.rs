@@ -7,7 +7,7 @@ use envoy_proxy_dynamic_modules_rust_sdk::{
     EnvoyGaugeId, EnvoyListenerFilter, EnvoyListenerFilterConfig, envoy_log_info, envoy_log_warn,
 };
 
-use crate::report::Client;
+use crate::report::{Client, LOST};
 use crate::stats;
 use crate::throttle::Throttle;
 use streak::{Shown, Streak};
@@ -80,8 +80,7 @@ impl Redirection {
         } else {
             envoy_log_warn!(
                 "original_dst: {client}: the last {BROKEN_AFTER} connections had no original \
-                 destination: redirection is broken; likely the iptables rules of this network \
-                 namespace are gone, or exempt the traffic from connection tracking{hidden}"
+                 destination: redirection is broken; {LOST}{hidden}"
             );
         }
     }

@@ -38,7 +38,7 @@ pub struct KernelSocket<'a> {
 /// What the kernel said instead of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The error of `SO_ORIGINAL_DST` (errno(3)); `None` if it was not asked.
+    /// The error of `SO_ORIGINAL_DST`, as in [`NoAddress::Errno`]; `None` if it was not asked.
     pub original_dst_errno: Option<i32>,
     /// Whether the socket is transparent.
     pub is_transparent: bool,

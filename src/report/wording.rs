@@ -1,5 +1,8 @@
 //! The words of the log lines.
 
+#[cfg_attr(windows, path = "wording/windows.rs")]
+mod platform;
+
 use std::fmt::{self, Display, Formatter};
 use std::io;
 
@@ -8,6 +11,8 @@ use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use super::Case;
 use crate::recover::{Failure, OriginalDst, PassedOver, Unrecovered};
 use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
+
+pub use platform::{LOST, NO_MARKS};
 
 /// `IP:port` of an address that Envoy lends.
 pub struct Endpoint<'a>(pub (&'a [u8], u16));
@@ -64,9 +69,7 @@ impl Display for Found<'_> {
                 f.write_str("no destination: the socket is neither of IP nor internal")
             }
             #[cfg(windows)]
-            Err(Unrecovered::NoDirection) => f.write_str(
-                "no destination: on Windows, the listener has to have a traffic_direction",
-            ),
+            Err(Unrecovered::NoDirection) => f.write_str(platform::NO_DIRECTION),
             Err(Unrecovered::Invalid(method)) if method.is_internal() => {
                 write!(f, "the destination by {} is no IP:port", method.name())
             }
@@ -86,22 +89,14 @@ impl Display for Failure {
                  kernel is asked about IPv6 (bind the IPv4 address itself, or [::] with ipv4_compat)"
             }
             None => "SO_ORIGINAL_DST is not among the recovery_methods",
-            Some(libc::ENOENT) => {
-                "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the \
-                 traffic is exempt by NOTRACK, or tracked in another zone)"
-            }
-            Some(libc::ENOPROTOOPT) => {
-                "connection tracking is not loaded in this kernel (no NAT rule was ever set)"
-            }
-            Some(libc::EOPNOTSUPP) => "the socket does not support SO_ORIGINAL_DST (MPTCP)",
-            Some(errno) => {
-                write!(
-                    f,
-                    "SO_ORIGINAL_DST failed: {}",
-                    io::Error::from_raw_os_error(errno)
-                )?;
-                ""
-            }
+            Some(errno) => match platform::cause(errno) {
+                Some(cause) => cause,
+                None => {
+                    let error = io::Error::from_raw_os_error(errno);
+                    write!(f, "SO_ORIGINAL_DST failed: {error}")?;
+                    ""
+                }
+            },
         };
         f.write_str(cause)?;
         if let Some(own) = self.unlisted {
@@ -113,13 +108,7 @@ impl Display for Failure {
         if self.is_mapped {
             return Ok(());
         }
-        if self.is_transparent {
-            f.write_str(
-                "; the listener is transparent, but TRANSPARENT is not among the recovery_methods",
-            )
-        } else {
-            f.write_str("; the listener is not transparent (for TPROXY set transparent: true)")
-        }
+        f.write_str(platform::advice(self.is_transparent))
     }
 }
 
@@ -152,10 +141,9 @@ impl Display for Redirector {
             Self::Nobody(Evidence::PassedOver(PassedOver::Arrival)) => {
                 f.write_str("nobody redirected it, it is for the listener itself")
             }
-            Self::Nobody(Evidence::PassedOver(PassedOver::Client)) => f.write_str(
-                "that is the client itself: connection tracking saw only the answers (NOTRACK in one \
-                 direction)",
-            ),
+            Self::Nobody(Evidence::PassedOver(PassedOver::Client)) => {
+                f.write_str(platform::CLIENT_ITSELF)
+            }
             Self::Nobody(Evidence::Unlisted) => {
                 f.write_str("nobody redirected it, as far as the recovery_methods tell")
             }
