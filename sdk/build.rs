@@ -1,10 +1,11 @@
-//! Turns `include/abi.h` into Rust declarations, and keeps modules free of `libgcc_s.so.1`, which a
-//! distroless Envoy image lacks: the unwinder is linked in.
+//! Turns `include/abi.h` into Rust declarations, and tells modules what to link. On Linux that is the unwinder:
+//! a distroless Envoy image lacks `libgcc_s.so.1`. On Windows it is an import library for Envoy's callbacks.
 
 use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use bindgen::callbacks::{EnumVariantValue, ParseCallbacks};
 
@@ -29,7 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     declarations(out)?;
-    unwinder(out)
+    let argument = match env::var("CARGO_CFG_TARGET_OS")?.as_str() {
+        "windows" => import_library(out)?,
+        _ => unwinder(out)?,
+    };
+    println!("cargo::rustc-link-arg-examples={argument}");
+    println!("cargo::metadata=link_arg={argument}");
+    Ok(())
 }
 
 fn declarations(out: &Path) -> Result<(), Box<dyn Error>> {
@@ -50,11 +57,36 @@ fn declarations(out: &Path) -> Result<(), Box<dyn Error>> {
 
 /// std asks the linker for `-lgcc_s`: in the directory made here, that is a script which names the
 /// static halves. A module's build script passes the directory on to its linker.
-fn unwinder(out: &Path) -> Result<(), Box<dyn Error>> {
+fn unwinder(out: &Path) -> Result<String, Box<dyn Error>> {
     let directory = out.join("unwinder");
     fs::create_dir_all(&directory)?;
     fs::write(directory.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n")?;
-    println!("cargo::rustc-link-arg=-L{}", directory.display());
-    println!("cargo::metadata=unwinder={}", directory.display());
-    Ok(())
+    Ok(format!("-L{}", directory.display()))
+}
+
+/// A DLL names the file that each of its imports comes from when it is linked: for the callbacks that is
+/// Envoy's executable, `envoy.exe` if the variable `ENVOY_EXE` does not name another.
+fn import_library(out: &Path) -> Result<String, Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed=ENVOY_EXE");
+    let executable = env::var("ENVOY_EXE").unwrap_or_else(|_| "envoy.exe".to_owned());
+    let declarations = fs::read_to_string(out.join("abi.rs"))?;
+    let callbacks = declarations
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("pub fn ")?.split('(').next());
+    let exports: String = callbacks.map(|name| format!("    {name}\n")).collect();
+    let (definition, library) = (out.join("envoy.def"), out.join("libenvoy.a"));
+    fs::write(
+        &definition,
+        format!("LIBRARY \"{executable}\"\nEXPORTS\n{exports}"),
+    )?;
+    let status = Command::new("x86_64-w64-mingw32-dlltool")
+        .arg("--input-def")
+        .arg(definition)
+        .arg("--output-lib")
+        .arg(&library)
+        .status()?;
+    if !status.success() {
+        return Err(format!("dlltool: {status}").into());
+    }
+    Ok(library.display().to_string())
 }

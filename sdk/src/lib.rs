@@ -47,7 +47,7 @@ mod listener;
 pub mod log;
 mod module;
 mod panics;
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod unwind;
 
 pub use envoy::{EnvoyListenerFilterConfigImpl, EnvoyListenerFilterImpl};
