@@ -48,7 +48,9 @@ fn the_first_value_that_is_there_decides() {
         (Some("nonsense"), good, left("invalid_address")),
         (Some(""), good, left("invalid_address")),
         (None, Some("10.2.0.3"), left("invalid_address")),
+        #[cfg(not(windows))]
         (Some("[fe80::a1%2]:80"), None, left("invalid_address")),
+        #[cfg(not(windows))]
         (Some("[fe80::a1%lo]:80"), None, left("invalid_address")),
         (Some("[fe80::a1%nosuch]:80"), None, left("invalid_address")),
         (None, None, left("unavailable")),

@@ -2,14 +2,17 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use fake_host::kernel::{Answer, Question, sockaddr};
+#[cfg(not(windows))]
+use fake_host::kernel::Answer;
+use fake_host::kernel::{Question, sockaddr};
 use fake_host::log::Level;
 use fake_host::{AddressType, Connection, Socket};
 
 use super::{
-    AT, AT_V6, Outcome, accept, address, closed, left, logged, outcome, over, redirected, restored,
-    transparent,
+    AT, AT_V6, Outcome, accept, address, left, logged, outcome, over, redirected, restored,
 };
+#[cfg(not(windows))]
+use super::{closed, transparent};
 
 #[test]
 fn with_no_options_does_what_the_built_in_filter_does() {
@@ -51,23 +54,27 @@ fn with_no_options_does_what_the_built_in_filter_does() {
             AT,
             restored("restored_redirect", "10.1.0.9:15001"),
         ),
+        #[cfg(not(windows))]
         (
             transparent("10.2.0.2:80"),
             "10.2.0.2:80",
             restored("restored_transparent", "10.2.0.2:80"),
         ),
+        #[cfg(not(windows))]
         (
             transparent("[fd02::2]:80"),
             "[fd02::2]:80",
             restored("restored_transparent", "[fd02::2]:80"),
         ),
         // Bound to one address, Envoy shows that.
+        #[cfg(not(windows))]
         (
             transparent("10.2.0.2:80"),
             AT,
             restored("restored_transparent", "10.2.0.2:80"),
         ),
         // An IPv4 client of a dual-stack listener.
+        #[cfg(not(windows))]
         (
             transparent("[::ffff:10.2.0.2]:80"),
             "10.2.0.2:80",
@@ -82,11 +89,13 @@ fn with_no_options_does_what_the_built_in_filter_does() {
             left("invalid_address"),
         ),
         // Before 1.39, Envoy aborts when a cluster meets a scope.
+        #[cfg(not(windows))]
         (
             redirected("[fe80::a1%2]:80"),
             AT_V6,
             left("invalid_address"),
         ),
+        #[cfg(not(windows))]
         (
             transparent("[fe80::a1%2]:80"),
             AT_V6,
@@ -109,6 +118,7 @@ fn with_no_options_does_what_the_built_in_filter_does() {
     }
 }
 
+#[cfg(not(windows))]
 #[test]
 fn tproxy_is_told_from_redirect_with_connection_tracking_on() {
     let socket = || {
@@ -145,6 +155,7 @@ fn tproxy_is_told_from_redirect_with_connection_tracking_on() {
     }
 }
 
+#[cfg(not(windows))]
 #[test]
 fn methods_that_are_not_listed_are_not_asked() {
     for (method, socket, question) in [
@@ -183,6 +194,7 @@ fn a_redirected_connection_costs_one_question() {
     }
 }
 
+#[cfg(not(windows))]
 #[test]
 fn what_is_no_address_is_invalid() {
     let good = sockaddr(address("10.2.0.2:80"));

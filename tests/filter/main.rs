@@ -1,5 +1,6 @@
 //! The filter behind its hooks: what becomes of a connection, by the kernel's answers, by what came
-//! with it, and by the options.
+//! with it, and by the options. Windows has no transparent sockets, no marks and no names of interfaces: what
+//! needs them is left out there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -7,6 +8,7 @@ mod internal;
 mod kernel;
 mod local_address;
 mod options;
+#[cfg(not(windows))]
 mod redirector;
 mod told;
 
@@ -113,6 +115,7 @@ fn redirected(to: &str) -> Socket {
     Socket::redirected(address(to))
 }
 
+#[cfg(not(windows))]
 fn transparent(own: &str) -> Socket {
     Socket::transparent(address(own))
 }

@@ -2,9 +2,9 @@
 
 use fake_host::Socket;
 
-use super::{
-    AT, AT_V6, accept, address, closed, left, outcome, over, redirected, restored, transparent,
-};
+#[cfg(not(windows))]
+use super::transparent;
+use super::{AT, AT_V6, accept, address, closed, left, outcome, over, redirected, restored};
 
 #[test]
 fn unredirected_connections() {
@@ -70,6 +70,7 @@ fn unredirected_behind_another_filter() {
 }
 
 /// 127.0.0.1 is this host's, 198.51.100.1 is nobody's.
+#[cfg(not(windows))]
 #[test]
 fn listener_ports_of_a_transparent_listener() {
     let ports = r#""listener_ports": [15001]"#;
@@ -157,7 +158,9 @@ fn destinations() {
     }
     // Each way of recovery is judged, in whatever form the address comes.
     for (socket, at) in [
+        #[cfg(not(windows))]
         (transparent(to), to),
+        #[cfg(not(windows))]
         (transparent("[::ffff:10.2.0.2]:80"), to),
         (redirected("[::ffff:10.2.0.2]:80"), AT_V6),
     ] {
@@ -214,6 +217,7 @@ fn hand_off() {
 }
 
 /// Envoy would accept it once more, and count it twice.
+#[cfg(not(windows))]
 #[test]
 fn hand_off_does_not_lead_to_the_transparent_listener_itself() {
     let own = "127.0.0.1:15001";

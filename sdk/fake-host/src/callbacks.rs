@@ -174,7 +174,7 @@ unsafe fn filter_of<'a>(filter: FilterPtr) -> &'a mut Filter<'a> {
 
 /// # Safety
 /// As of [`filter_of`].
-unsafe fn connection_of<'a>(filter: FilterPtr) -> &'a mut Connection {
+pub(crate) unsafe fn connection_of<'a>(filter: FilterPtr) -> &'a mut Connection {
     // SAFETY: the caller vouches for it.
     unsafe { filter_of(filter) }.connection
 }

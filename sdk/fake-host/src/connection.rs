@@ -1,12 +1,11 @@
 //! An accepted connection, as Envoy keeps it for the filters.
 
-use std::ffi::{CString, c_int};
+use std::ffi::c_int;
 use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
 
 use crate::AddressType;
-use crate::kernel::{FIRST_FD, Socket};
+use crate::kernel::{FIRST_FD, Socket, is_interface, raw};
 
 /// An IP address as Envoy lends it: text without brackets, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +32,9 @@ pub struct Connection {
     pub lending: Lending,
     /// The file descriptor that Envoy tells in place of the socket's.
     pub wrong_fd: Option<i64>,
+    /// The traffic direction that the listener states: 0 for none, 1 for inbound, 2 for outbound.
+    #[cfg(windows)]
+    pub direction: u64,
     is_restored: bool,
     hand_off: Option<bool>,
     metadata: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)>,
@@ -61,6 +63,9 @@ enum Kernel {
     Absent,
     Fake(Socket),
     Real(c_int),
+    /// A real socket, about which some questions are answered here.
+    #[cfg(windows)]
+    Answered(c_int, Socket),
 }
 
 /// Text that may be missing. It keeps its memory, so that setting it again does not allocate.
@@ -89,8 +94,19 @@ impl Connection {
     pub fn real(socket: &TcpStream) -> Self {
         let client = socket.peer_addr().expect("a connected socket");
         let arrived_at = socket.local_addr().expect("a connected socket");
-        let kernel = Kernel::Real(socket.as_raw_fd());
+        let kernel = Kernel::Real(raw(socket));
         Self::new(AddressType::Ip, kernel).between(client, arrived_at)
+    }
+
+    /// A connection over a socket of the real kernel's, which has all the answers that are not programmed.
+    ///
+    /// # Panics
+    /// If the socket is not connected.
+    #[cfg(windows)]
+    pub fn answered(socket: &TcpStream, answers: Socket) -> Self {
+        let real = Self::real(socket);
+        let kernel = Kernel::Answered(raw(socket), answers);
+        Self { kernel, ..real }
     }
 
     /// A connection to an internal listener: it has no addresses.
@@ -177,6 +193,8 @@ impl Connection {
     pub fn socket(&mut self) -> Option<(c_int, &mut Socket)> {
         match &mut self.kernel {
             Kernel::Fake(socket) => Some((FIRST_FD, socket)),
+            #[cfg(windows)]
+            Kernel::Answered(fd, socket) => Some((*fd, socket)),
             Kernel::Absent | Kernel::Real(_) => None,
         }
     }
@@ -191,6 +209,8 @@ impl Connection {
             refuses_addresses: false,
             lending: Lending::Honest,
             wrong_fd: None,
+            #[cfg(windows)]
+            direction: 1,
             is_restored: false,
             hand_off: None,
             metadata: Vec::new(),
@@ -233,6 +253,8 @@ impl Connection {
             Kernel::Absent => None,
             Kernel::Fake(_) => Some(FIRST_FD),
             Kernel::Real(fd) => Some(fd),
+            #[cfg(windows)]
+            Kernel::Answered(fd, _) => Some(fd),
         };
         self.wrong_fd.unwrap_or(own.map_or(-1, i64::from))
     }
@@ -372,9 +394,5 @@ fn is_ipv6_text(text: &str) -> bool {
     let Some((ip, scope)) = text.split_once('%') else {
         return text.parse::<Ipv6Addr>().is_ok();
     };
-    let is_interface = || {
-        // SAFETY: the name ends with a NUL.
-        CString::new(scope).is_ok_and(|name| unsafe { libc::if_nametoindex(name.as_ptr()) } != 0)
-    };
-    ip.parse::<Ipv6Addr>().is_ok() && (scope.parse::<u32>().is_ok() || is_interface())
+    ip.parse::<Ipv6Addr>().is_ok() && (scope.parse::<u32>().is_ok() || is_interface(scope))
 }

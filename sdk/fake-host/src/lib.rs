@@ -9,18 +9,25 @@
 //! ```
 //!
 //! It answers as Envoy 1.37 does, which has the fewest callbacks, and panics where that version
-//! would crash. The kernel's answers about a [`Socket`] are programmed: the system calls that
+//! would crash; on Windows it tells a listener's traffic direction besides. The kernel's answers about a [`Socket`] are programmed: the system calls that
 //! ask for them are this crate's own. No callback that a connection needs on its way allocates, so
 //! that the allocations of the module can be counted.
 
+mod answer;
 mod callbacks;
 mod connection;
+#[cfg(windows)]
+mod direction;
 mod filter;
+#[cfg(windows)]
+mod imports;
 pub mod kernel;
 mod listener;
 pub mod log;
 mod metrics;
+#[cfg_attr(windows, path = "syscalls/windows.rs")]
 mod syscalls;
+#[cfg(not(windows))]
 pub mod sysctl;
 
 pub use connection::{Address, Connection, Lending};
@@ -31,3 +38,5 @@ pub use envoy_proxy_dynamic_modules_rust_sdk::abi::{
 pub use filter::ModuleFilter;
 pub use kernel::Socket;
 pub use listener::Listener;
+#[cfg(windows)]
+pub use syscalls::take_over;

@@ -7,6 +7,9 @@ use std::sync::Once;
 
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_envoy_buffer as EnvoyBuffer;
 
+#[cfg(windows)]
+use windows_sys::Win32::System::LibraryLoader::GetModuleHandleA;
+
 use crate::metrics::Metrics;
 
 /// What Envoy 1.37 expects a module to answer: the hash of the ABI's header.
@@ -98,6 +101,11 @@ impl Drop for Listener {
 fn load() {
     static LOADED: Once = Once::new();
     LOADED.call_once(|| {
+        // SAFETY: null stands for this executable, with which the module is linked; no test is in it yet.
+        #[cfg(windows)]
+        unsafe {
+            crate::take_over(GetModuleHandleA(std::ptr::null()));
+        }
         let tests_hook = panic::take_hook();
         let version = envoy_dynamic_module_on_program_init();
         let modules_hook = panic::take_hook();

@@ -5,39 +5,22 @@ use std::ffi::{c_int, c_void};
 
 use libc::socklen_t;
 
+use crate::answer::put;
 use crate::filter::with_accepting;
 use crate::kernel::{FIRST_FD, Question};
 
-/// Puts the programmed answer where the caller wants it, as much of it as there is room for.
-/// getsockopt tells how much that is, getsockname how much there was.
+/// The C library's answer for a programmed socket.
 ///
 /// # Safety
-/// `length` is readable and writable, and as many bytes as it says are writable at `room`.
+/// As of [`put`].
 unsafe fn answer(
     fd: c_int,
     question: Question,
     room: *mut c_void,
     length: *mut socklen_t,
 ) -> c_int {
-    let answered = with_accepting(|filter| {
-        let (own_fd, socket) = filter.connection.socket().ok_or(libc::EBADF)?;
-        if own_fd != fd {
-            return Err(libc::EBADF);
-        }
-        let bytes = socket.answer(question)?;
-        // SAFETY: the caller vouches for it.
-        unsafe {
-            let fits = bytes.len().min(*length as usize);
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.cast(), fits);
-            let told = match question {
-                Question::Option(..) => fits,
-                Question::Name | Question::Peer | Question::Route => bytes.len(),
-            };
-            *length = told as socklen_t;
-        }
-        Ok(())
-    });
-    match answered.unwrap_or(Err(libc::EBADF)) {
+    // SAFETY: the caller vouches for the pointers.
+    match unsafe { put(fd, question, room, length) }.unwrap_or(Err(libc::EBADF)) {
         Ok(()) => 0,
         Err(errno) => {
             // SAFETY: the C library's place for this thread's errno.
