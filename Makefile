@@ -59,7 +59,7 @@ check: packages ## Check format, lints, documentation, links, manifests, alert r
 	scripts/audit
 	scripts/newer-envoys
 
-windows: packages ## Check the sources with the compiler for Windows
+windows: packages ## Build the DLL for Windows, and test it under Wine
 	@scripts/windows
 
 fuzz: packages ## Fuzz every target for a minute: SECONDS_EACH=60 TARGETS="rules socket" MERGE=1
