@@ -9,9 +9,6 @@ mod route;
 #[allow(unsafe_code)]
 mod socket;
 
-#[cfg(not(windows))]
-use std::fs;
-
 use envoy_proxy_dynamic_modules_rust_sdk::EnvoyListenerFilter;
 use envoy_proxy_dynamic_modules_rust_sdk::abi::envoy_dynamic_module_type_address_type as AddressType;
 use serde::Deserialize;
@@ -20,6 +17,7 @@ use crate::address::Address;
 
 pub use internal::{Source, source};
 pub use kernel::{Failure, Recovery};
+pub use socket::accepts_marks;
 
 use kernel::KernelSocket;
 
@@ -154,21 +152,6 @@ pub fn original_dst(
 pub fn mark(envoy: &impl EnvoyListenerFilter) -> Option<Option<u32>> {
     let fd = envoy.get_socket_fd()?;
     (envoy.get_address_type() == AddressType::Ip).then(|| socket::mark(fd))
-}
-
-/// Whether accepted sockets carry the marks of the packets that opened them, in Envoy's own network
-/// namespace: the sysctl `net.ipv4.tcp_fwmark_accept` (the kernel's `ip-sysctl` document), which serves
-/// IPv6, too. `None` if it cannot be read.
-#[cfg(not(windows))]
-pub fn accepts_marks() -> Option<bool> {
-    let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_fwmark_accept").ok()?;
-    Some(text.trim() != "0")
-}
-
-/// Windows has no marks.
-#[cfg(windows)]
-pub fn accepts_marks() -> Option<bool> {
-    Some(false)
 }
 
 /// Whether an address is this host's own, in the network namespace of the connection's socket, or else

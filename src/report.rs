@@ -48,18 +48,6 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Whether no connection to this listener can have a destination.
-    #[cfg(windows)]
-    fn is_misconfigured(&self) -> bool {
-        matches!(self.found, Err(Unrecovered::NoDirection))
-    }
-
-    /// Nothing of a listener is needed here.
-    #[cfg(not(windows))]
-    fn is_misconfigured(&self) -> bool {
-        false
-    }
-
     /// Whether an `ORIGINAL_DST` cluster now connects Envoy to one of its own listeners.
     fn leads_to_envoy(&self) -> bool {
         self.action == Action::Restore
@@ -122,7 +110,7 @@ impl Report {
         };
         let (client, found, outcome) = (Client(envoy), Found(case.found), Outcome(case));
         // Without a destination is how probes of the port look: nothing to be alarmed about.
-        if case.verdict == Verdict::Unavailable && !case.is_misconfigured() {
+        if case.verdict == Verdict::Unavailable && !wording::is_misconfigured(case.found) {
             envoy_log_info!("original_dst: {client}: {found}: {outcome}{hidden}");
         } else {
             envoy_log_warn!("original_dst: {client}: {found}: {outcome}{hidden}");

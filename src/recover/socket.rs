@@ -1,6 +1,7 @@
 //! Questions to the kernel: about an accepted TCP socket, and about interfaces.
 
 use std::ffi::CString;
+use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -48,6 +49,14 @@ pub fn peer_address(fd: c_int) -> Result<Address, NoAddress> {
 /// (socket(7)). `None` if the kernel does not say.
 pub fn mark(fd: c_int) -> Option<u32> {
     ask_number(fd, libc::SOL_SOCKET, libc::SO_MARK)
+}
+
+/// Whether accepted sockets carry the marks of the packets that opened them, in Envoy's own network
+/// namespace: the sysctl `net.ipv4.tcp_fwmark_accept` (the kernel's `ip-sysctl` document), which serves
+/// IPv6, too. `None` if it cannot be read.
+pub fn accepts_marks() -> Option<bool> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_fwmark_accept").ok()?;
+    Some(text.trim() != "0")
 }
 
 /// A number that no other network namespace has: `SO_NETNS_COOKIE`, Linux 5.14. `None` before.

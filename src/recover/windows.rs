@@ -63,6 +63,11 @@ pub fn mark(_fd: i32) -> Option<u32> {
     None
 }
 
+/// As above.
+pub fn accepts_marks() -> Option<bool> {
+    Some(false)
+}
+
 /// Scopes are numbers here.
 pub fn interface_index(_name: &str) -> Option<u32> {
     None

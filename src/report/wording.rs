@@ -12,7 +12,7 @@ use super::Case;
 use crate::recover::{Failure, OriginalDst, PassedOver, Unrecovered};
 use crate::verdict::{Action, Evidence, MarkFound, Redirector, Verdict};
 
-pub use platform::{LOST, NO_MARKS};
+pub use platform::{LOST, NO_MARKS, is_misconfigured};
 
 /// `IP:port` of an address that Envoy lends.
 pub struct Endpoint<'a>(pub (&'a [u8], u16));

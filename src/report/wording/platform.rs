@@ -1,5 +1,7 @@
 //! What is said of Linux alone.
 
+use crate::recover::{OriginalDst, Unrecovered};
+
 /// Why marks are refused.
 pub const NO_MARKS: &str = "redirect_mark, own_mark: accepted sockets carry no marks here: set the sysctl \
                             net.ipv4.tcp_fwmark_accept=1 (it serves IPv6, too) in this network namespace";
@@ -34,4 +36,9 @@ pub fn advice(is_transparent: bool) -> &'static str {
     } else {
         "; the listener is not transparent (for TPROXY set transparent: true)"
     }
+}
+
+/// Whether no connection to such a listener can have a destination: Linux needs nothing of a listener.
+pub fn is_misconfigured(_found: &Result<OriginalDst, Unrecovered>) -> bool {
+    false
 }

@@ -2,6 +2,8 @@
 
 use windows_sys::Win32::Networking::WinSock::{WSAEINVAL, WSAENOPROTOOPT, WSAEOPNOTSUPP};
 
+use crate::recover::{OriginalDst, Unrecovered};
+
 /// Why marks are refused.
 pub const NO_MARKS: &str = "redirect_mark, own_mark: Windows has no marks: leave them out";
 
@@ -28,4 +30,9 @@ pub fn cause(error: i32) -> Option<&'static str> {
 /// What to look at where a kernel socket has no destination.
 pub fn advice(_is_transparent: bool) -> &'static str {
     "; see that an HNS policy redirects the connections of this endpoint to the listener"
+}
+
+/// Whether no connection to such a listener can have a destination.
+pub fn is_misconfigured(found: &Result<OriginalDst, Unrecovered>) -> bool {
+    matches!(found, Err(Unrecovered::NoDirection))
 }
