@@ -10,6 +10,13 @@ use super::{AT, Outcome, accept, address, closed, left, logged, over, redirected
 const LISTED: &str = "10.9.0.9:80";
 const OTHER: &str = "10.8.0.8:80";
 
+/// What is said of a socket that nobody redirected.
+#[cfg(not(windows))]
+const UNTRACKED: &str = "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the traffic is \
+                         exempt by NOTRACK, or tracked in another zone)";
+#[cfg(windows)]
+const UNTRACKED: &str = "this Windows does not answer SO_ORIGINAL_DST for this connection";
+
 /// A socket with an address of its own; connection tracking says that it was nothing else before, or
 /// knows nothing.
 fn own(own: &str, is_tracked: bool) -> Socket {
@@ -150,9 +157,10 @@ fn lines_name_the_address_that_is_not_listed() {
         [
             line(
                 Level::Info,
-                "connection tracking has no entry (no REDIRECT or DNAT rule matched, or the traffic is \
-                 exempt by NOTRACK, or tracked in another zone); the socket's own address \
-                 10.8.0.8:80 is not in local_destinations: not redirected, left as it came",
+                &format!(
+                    "{UNTRACKED}; the socket's own address 10.8.0.8:80 is not in local_destinations: \
+                     not redirected, left as it came"
+                ),
             ),
             line(
                 Level::Warn,

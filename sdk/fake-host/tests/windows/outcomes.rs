@@ -85,11 +85,12 @@ fn a_missing_direction_is_told() {
         pair.client.local_addr().expect("an address"),
         pair.server(),
     );
-    (0..10).for_each(|_| come());
+    come();
+    come();
     assert_eq!(logged(), [(Level::Warn, line.clone())]);
     thread::sleep(Duration::from_millis(1010));
     come();
-    let line = format!("{line} (9 more like this not shown)");
+    let line = format!("{line} (1 more like this not shown)");
     assert_eq!(logged(), [(Level::Warn, line)]);
 }
 
