@@ -6,7 +6,7 @@ mod platform;
 use std::ffi::c_int;
 use std::net::SocketAddr;
 
-pub(crate) use platform::{is_interface, raw};
+pub(crate) use platform::{NOT_A_SOCKET, is_interface, raw};
 
 use platform::{AF_INET, AF_INET6, NOT_ANSWERED};
 

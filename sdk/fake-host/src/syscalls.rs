@@ -20,7 +20,7 @@ unsafe fn answer(
     length: *mut socklen_t,
 ) -> c_int {
     // SAFETY: the caller vouches for the pointers.
-    match unsafe { put(fd, question, room, length) }.unwrap_or(Err(libc::EBADF)) {
+    match unsafe { put(fd, question, room, length) } {
         Ok(()) => 0,
         Err(errno) => {
             // SAFETY: the C library's place for this thread's errno.

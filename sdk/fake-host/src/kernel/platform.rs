@@ -11,6 +11,7 @@ use super::{Answer, Question, Socket, sockaddr};
 pub const AF_INET: u16 = libc::AF_INET as u16;
 pub const AF_INET6: u16 = libc::AF_INET6 as u16;
 pub const NOT_ANSWERED: c_int = libc::ENOPROTOOPT;
+pub const NOT_A_SOCKET: c_int = libc::EBADF;
 
 impl Question {
     /// `SO_ORIGINAL_DST` of IPv4.

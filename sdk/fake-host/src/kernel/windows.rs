@@ -11,6 +11,7 @@ use super::{Answer, Question};
 pub const AF_INET: u16 = WinSock::AF_INET;
 pub const AF_INET6: u16 = WinSock::AF_INET6;
 pub const NOT_ANSWERED: c_int = WinSock::WSAENOPROTOOPT;
+pub const NOT_A_SOCKET: c_int = WinSock::WSAENOTSOCK;
 
 /// By number, as Envoy's own filter asked on Windows.
 impl Question {

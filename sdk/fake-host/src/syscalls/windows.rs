@@ -10,7 +10,7 @@ use windows_sys::Win32::Foundation::HMODULE;
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR, SOCKET, SOCKET_ERROR, WSASetLastError};
 use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LoadLibraryA};
 
-use crate::answer::put;
+use crate::answer::{is_here, put};
 use crate::imports;
 use crate::kernel::Question;
 
@@ -75,12 +75,13 @@ unsafe extern "system" fn option(
     value: *mut c_void,
     length: *mut i32,
 ) -> i32 {
-    let question = Question::Option(level, name);
+    let (fd, question) = (socket as c_int, Question::Option(level, name));
     // SAFETY: the caller vouches for the pointers.
     unsafe {
-        match put(socket as c_int, question, value, length.cast()) {
-            Some(answer) => told(answer),
-            None => (real().option)(socket, level, name, value, length),
+        if is_here(fd, question) {
+            told(put(fd, question, value, length.cast()))
+        } else {
+            (real().option)(socket, level, name, value, length)
         }
     }
 }
@@ -88,11 +89,13 @@ unsafe extern "system" fn option(
 /// # Safety
 /// As Winsock's.
 unsafe extern "system" fn name(socket: SOCKET, name: *mut SOCKADDR, length: *mut i32) -> i32 {
+    let fd = socket as c_int;
     // SAFETY: the caller vouches for the pointers.
     unsafe {
-        match put(socket as c_int, Question::Name, name.cast(), length.cast()) {
-            Some(answer) => told(answer),
-            None => (real().name)(socket, name, length),
+        if is_here(fd, Question::Name) {
+            told(put(fd, Question::Name, name.cast(), length.cast()))
+        } else {
+            (real().name)(socket, name, length)
         }
     }
 }
@@ -100,11 +103,13 @@ unsafe extern "system" fn name(socket: SOCKET, name: *mut SOCKADDR, length: *mut
 /// # Safety
 /// As Winsock's.
 unsafe extern "system" fn peer(socket: SOCKET, name: *mut SOCKADDR, length: *mut i32) -> i32 {
+    let fd = socket as c_int;
     // SAFETY: the caller vouches for the pointers.
     unsafe {
-        match put(socket as c_int, Question::Peer, name.cast(), length.cast()) {
-            Some(answer) => told(answer),
-            None => (real().peer)(socket, name, length),
+        if is_here(fd, Question::Peer) {
+            told(put(fd, Question::Peer, name.cast(), length.cast()))
+        } else {
+            (real().peer)(socket, name, length)
         }
     }
 }
