@@ -19,10 +19,10 @@ validate: build ## Check a bootstrap, or a file of listeners or filters: CONFIG=
 	@scripts/envoys --newest
 	@cargo run --quiet --package integration --bin validate -- "$(CONFIG)"
 
-bench: root build ## Measure what the module costs, in ten minutes, and plot it: target/bench
+bench: root build ## Measure what the module costs, and plot it: target/bench. PART=instructions|end-to-end
 	@scripts/envoys --newest
 	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
-	@cargo run --quiet --package integration --bin bench
+	@cargo run --quiet --release --package integration --bin bench
 
 soak: root build ## Send a million connections while listeners change, in some minutes
 	@scripts/envoys --newest

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::estimate::Estimate;
 use crate::process::{forget_peak, main_thread_time, peak_kib};
 use crate::site::Site;
-use crate::subject::example;
+use crate::subject::{example, text};
 
 /// How often each feed is sent.
 const ROUNDS: usize = 6;
@@ -161,10 +161,12 @@ fn update(site: &Site, module: &str, options: &str) -> Update {
     let envoy = site.envoy(config(&watched)).start();
     let counter = format!(".{NAME}.config_reload");
     let before = envoy.stat_sum(&counter);
-    let text =
-        json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": options });
     let next = files.path().join("next.json");
-    discover(&next, "2", example(module, module_filter_with(Some(text))));
+    discover(
+        &next,
+        "2",
+        example(module, module_filter_with(text(options))),
+    );
 
     let pid = envoy.pid();
     forget_peak(pid);

@@ -22,6 +22,7 @@ pub struct Figures {
     /// Beyond what Envoy takes for the text of the rules: the table, and what its making left.
     pub resident_bytes_per_rule: Estimate,
     pub subjects: Vec<Row>,
+    pub options: Vec<OptionRow>,
     pub pieces: Vec<Piece>,
     pub feeds: Vec<Feed>,
 }
@@ -44,7 +45,19 @@ pub struct Row {
     pub start_milliseconds: f64,
 }
 
-/// The counts, and the samples of each round, are in the order of [`Subject::ALL`].
+/// What an option adds to a connection.
+#[derive(Debug, Serialize)]
+pub struct OptionRow {
+    pub subject: Subject,
+    pub name: &'static str,
+    pub instructions_per_connection: f64,
+    pub instructions_above_plain: f64,
+    pub system_calls_above_plain: f64,
+    pub module_allocations_per_connection: f64,
+}
+
+/// The counts are in the order of [`Subject::all`], the samples of each round in that of
+/// [`Subject::ALL`].
 pub struct Measured {
     pub machine: Machine,
     pub library_bytes: u64,
@@ -64,6 +77,9 @@ impl Figures {
             load_of_100000_rules_milliseconds: measured.load_milliseconds(),
             resident_bytes_per_rule: measured.bytes_per_rule(),
             subjects: Subject::ALL.map(|subject| measured.row(subject)).into(),
+            options: Subject::OPTIONS
+                .map(|subject| measured.option(subject))
+                .into(),
             machine: measured.machine,
             pieces: measured.pieces,
             feeds: measured.feeds,
@@ -72,6 +88,12 @@ impl Figures {
 
     pub fn of(&self, subject: Subject) -> &Row {
         &self.subjects[subject as usize]
+    }
+
+    pub fn of_option(&self, subject: Subject) -> &OptionRow {
+        let mut options = self.options.iter();
+        let found = options.find(|row| row.subject == subject);
+        found.expect("an option")
     }
 }
 
@@ -103,6 +125,20 @@ impl Measured {
             getsockopt_calls_per_connection: calls.getsockopt,
             resident_kib: Estimate::of(samples().map(|s| s.resident_kib as f64)).median,
             start_milliseconds: Estimate::of(samples().map(start)).median,
+        }
+    }
+
+    fn option(&self, subject: Subject) -> OptionRow {
+        let instructions = |subject| self.instructions[subject as usize].instructions;
+        let calls = |subject| self.system_calls[subject as usize].all;
+        OptionRow {
+            subject,
+            name: subject.name(),
+            instructions_per_connection: instructions(subject),
+            instructions_above_plain: instructions(subject) - instructions(Subject::Module),
+            system_calls_above_plain: calls(subject) - calls(Subject::Module),
+            module_allocations_per_connection: self.instructions[subject as usize]
+                .module_allocations,
         }
     }
 

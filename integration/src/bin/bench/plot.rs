@@ -1,4 +1,7 @@
-//! The figures as a picture.
+//! The figures as pictures, on white so that they can be read on a dark page too.
+
+pub mod end_to_end;
+pub mod instructions;
 
 use std::error::Error;
 use std::ops::Range;
@@ -11,8 +14,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::estimate::Estimate;
-use crate::figures::{Figures, Row};
-use crate::subject::Subject;
+use crate::machine::Machine;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -24,108 +26,30 @@ const FOOT: u32 = 64;
 /// For the numbers along the axis, a part of the foot.
 const AXIS: u32 = 24;
 const ROW: u32 = 34;
-/// For the names of the subjects.
-const LEFT: u32 = 285;
-const RIGHT: u32 = 350;
 
 const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
 const FAINT: RGBColor = RGBColor(0xd0, 0xd7, 0xde);
 const OURS: RGBColor = RGBColor(0x1f, 0x6f, 0xeb);
 const OTHERS: RGBColor = RGBColor(0x8c, 0x95, 0x9f);
 
-/// An SVG, on white so that it can be read on a dark page too: the instructions of each subject as
-/// bars, and beside them the CPU time to the built-in filter's with its interval.
-pub fn draw(figures: &Figures) -> String {
-    let rows: Vec<&Row> = figures
-        .subjects
-        .iter()
-        .filter(|row| is_shown(row))
-        .collect();
-    let mut svg = String::new();
-    let height = HEAD + ROW * rows.len() as u32 + FOOT;
-    let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-    picture(&root, figures, &rows).expect("text takes all that is drawn");
-    drop(root);
-    svg
+/// Of a chart with so many rows.
+fn height_of(rows: usize) -> u32 {
+    HEAD + ROW * rows as u32 + FOOT
 }
 
-/// [`Subject::EmptyWithRules`] is there for its memory.
-fn is_shown(row: &Row) -> bool {
-    row.subject != Subject::EmptyWithRules
-}
-
-fn picture(root: &Area, figures: &Figures, rows: &[&Row]) -> Drawn {
-    root.fill(&WHITE)?;
-    let (left, right) = root.split_horizontally(WIDTH - RIGHT);
-    instructions(&left, rows)?;
-    ratios(&right, rows)?;
-    let machine = &figures.machine;
+/// Below all: of what, where and when the figures are.
+fn caption(root: &Area, machine: &Machine, what: &str) -> Drawn {
     let caption = format!(
-        "envoy-original-dst {}, Envoy {}, one worker, {}, Linux {}; \
-         CPU time: median of {} rounds of {} connections, 95 % interval; {}",
+        "envoy-original-dst {}, Envoy {}, {}, Linux {}; {what}; {}",
         machine.module_version,
         machine.envoy_version,
         machine.processor,
         machine.kernel,
-        figures.rounds,
-        figures.connections_per_round,
         machine.date,
     );
     let (width, height) = root.dim_in_pixel();
     let (x, y) = (width as i32 / 2, height as i32 - 16);
     root.draw(&Text::new(caption, (x, y), text(13, HPos::Center)))?;
-    Ok(())
-}
-
-fn instructions(area: &Area, rows: &[&Row]) -> Drawn {
-    let longest = rows.iter().map(|row| row.instructions_per_connection);
-    let end = 1.15 * longest.fold(0.0, f64::max);
-    let mut chart = chart(
-        area,
-        "Instructions of Envoy per connection",
-        LEFT,
-        0.0..end,
-        rows.len(),
-    )?;
-    mesh(&mut chart, 5, &|value| thousands(*value))?;
-    for (row, y) in rows.iter().zip(0..) {
-        let (middle, value) = (f64::from(y) + 0.5, row.instructions_per_connection);
-        let corners = [(0.0, middle - 0.32), (value, middle + 0.32)];
-        chart.draw_series([Rectangle::new(corners, colour(row).filled())])?;
-        let (end, y) = chart.backend_coord(&(value, middle));
-        let number = thousands(value);
-        area.draw(&Text::new(number, (end + 6, y), text(14, HPos::Left)))?;
-        area.draw(&Text::new(
-            row.name,
-            (LEFT as i32 - 10, y),
-            text(14, HPos::Right),
-        ))?;
-    }
-    Ok(())
-}
-
-/// Those that refuse do less: where they lie outside of what the others need, a number says it.
-fn ratios(area: &Area, rows: &[&Row]) -> Drawn {
-    let others = rows.iter().filter(|row| !row.subject.refuses());
-    let ratios = others.map(|row| row.cpu_ratio_to_built_in);
-    let bounds = |(low, high), ratio: Estimate| (ratio.low.min(low), ratio.high.max(high));
-    let (low, high) = ratios.fold((0.99_f64, 1.03_f64), bounds);
-    let title = "CPU time to the built-in filter's";
-    let mut chart = chart(area, title, 20, low - 0.005..high + 0.005, rows.len())?;
-    mesh(&mut chart, 6, &|value| format!("{value:.2}"))?;
-    let parity = [(1.0, 0.0), (1.0, rows.len() as f64)];
-    chart.draw_series([PathElement::new(parity, INK)])?;
-    for (row, y) in rows.iter().zip(0..) {
-        let (middle, ratio, colour) = (f64::from(y) + 0.5, row.cpu_ratio_to_built_in, colour(row));
-        if ratio.low < low || ratio.high > high {
-            let number = format!("{:.2}", ratio.median);
-            chart.draw_series([Text::new(number, (low, middle), text(14, HPos::Left))])?;
-            continue;
-        }
-        let interval = [(ratio.low, middle), (ratio.high, middle)];
-        chart.draw_series([PathElement::new(interval, colour.stroke_width(3))])?;
-        chart.draw_series([Circle::new((ratio.median, middle), 5, colour.filled())])?;
-    }
     Ok(())
 }
 
@@ -163,11 +87,28 @@ fn mesh(chart: &mut Chart<'_, '_>, lines: usize, label: &dyn Fn(&f64) -> String)
     Ok(())
 }
 
-fn colour(row: &Row) -> RGBColor {
-    match row.subject {
-        Subject::Module | Subject::FewRules | Subject::ManyRules | Subject::Refused => OURS,
-        _ => OTHERS,
+/// The names of the rows, left of a chart.
+fn names<'a>(area: &Area, chart: &Chart, names: impl IntoIterator<Item = &'a str>) -> Drawn {
+    for (name, row) in names.into_iter().zip(0..) {
+        let (x, y) = chart.backend_coord(&(chart.x_range().start, f64::from(row) + 0.5));
+        area.draw(&Text::new(name, (x - 10, y), text(14, HPos::Right)))?;
     }
+    Ok(())
+}
+
+/// The line of what is as much as the built-in filter's.
+fn parity(chart: &mut Chart, rows: usize) -> Drawn {
+    let line = [(1.0, 0.0), (1.0, rows as f64)];
+    chart.draw_series([PathElement::new(line, INK)])?;
+    Ok(())
+}
+
+/// A median with its interval.
+fn interval(chart: &mut Chart, ratio: Estimate, y: f64, colour: RGBColor) -> Drawn {
+    let ends = [(ratio.low, y), (ratio.high, y)];
+    chart.draw_series([PathElement::new(ends, colour.stroke_width(3))])?;
+    chart.draw_series([Circle::new((ratio.median, y), 5, colour.filled())])?;
+    Ok(())
 }
 
 /// Centred on its line.

@@ -8,15 +8,31 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 
-/// Keeps this thread, and all that it starts from now on, on one processor: that the kernel moves
-/// them about makes more of a difference than the filters do. Client and Envoy take turns anyway.
-pub fn stay_on_one_processor() {
-    let this = Pid::from_raw(0);
-    let allowed = sched_getaffinity(this).expect("the processors of this thread");
-    let last = (0..CpuSet::count()).rfind(|cpu| allowed.is_set(*cpu) == Ok(true));
-    let mut one = CpuSet::new();
-    one.set(last.expect("a processor")).expect("its number");
-    sched_setaffinity(this, &one).expect("one of those allowed");
+const THIS_THREAD: Pid = Pid::from_raw(0);
+
+/// The processors that this thread may run on.
+pub fn processors() -> Vec<usize> {
+    let allowed = sched_getaffinity(THIS_THREAD).expect("the processors of this thread");
+    let is_allowed = |processor: &usize| allowed.is_set(*processor) == Ok(true);
+    (0..CpuSet::count()).filter(is_allowed).collect()
+}
+
+/// Does the work, and starts whatever it starts, on these processors only: that the kernel moves
+/// threads about makes more of a difference than the filters do.
+pub fn on_processors<T>(wanted: &[usize], work: impl FnOnce() -> T) -> T {
+    let before = processors();
+    stay_on(wanted);
+    let result = work();
+    stay_on(&before);
+    result
+}
+
+fn stay_on(wanted: &[usize]) {
+    let mut set = CpuSet::new();
+    for processor in wanted {
+        set.set(*processor).expect("a processor's number");
+    }
+    sched_setaffinity(THIS_THREAD, &set).expect("processors that are allowed");
 }
 
 /// The processor time that all its threads have taken, to the nanosecond.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::load::connect;
-use crate::subject::Subject;
+use crate::subject::{MARK, Subject};
 
 /// The lab, with a redirection for each subject.
 pub struct Site {
@@ -20,10 +20,15 @@ pub struct Site {
 impl Site {
     pub fn new(version: Version) -> Self {
         let lab = Lab::new();
-        for subject in Subject::ALL {
+        for subject in Subject::all() {
             let asked = To::Port(subject.asked().port());
             lab.gateway.redirect(asked, subject.listener_port());
         }
+        lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");
+        let port = Subject::RedirectMark.asked().port();
+        lab.gateway.iptables(&format!(
+            "-t mangle -A PREROUTING -i eth0 -p tcp --dport {port} -j MARK --set-mark {MARK}"
+        ));
         Self {
             lab,
             version,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lab::address::UPSTREAM_V4;
+use lab::address::{GATEWAY_V4, UPSTREAM_V4};
 use lab::module::{builtin_filter, module_filter, module_filter_with};
 use lab::{Listener, bootstrap};
 use serde::Serialize;
@@ -24,6 +24,15 @@ pub enum Subject {
     EmptyWithRules,
     Refused,
     Rbac,
+    Guarded,
+    GuardedWithRules,
+    ListenerPorts,
+    RedirectMark,
+    OwnMark,
+    LocalAddress,
+    MillionRules,
+    Metadata,
+    FilterState,
 }
 
 /// The rules of [`Subject::FewRules`].
@@ -31,11 +40,18 @@ pub const FEW: u32 = 10;
 /// The rules of [`Subject::ManyRules`].
 pub const MANY: u32 = 100_000;
 
+/// The rules of [`Subject::MillionRules`].
+const MILLION: u32 = 1_000_000;
+/// The rules of [`Subject::GuardedWithRules`].
+pub const GUARDED: u32 = 10_000;
+/// What the rules of the lab mark redirected connections with, where the module asks for it.
+pub const MARK: &str = "0x1";
+
 /// What Envoy says, unasked, before it closes.
 const ANSWER: &str = "hi";
 
 impl Subject {
-    /// All of them. The built-in filter comes first: it is what the rest is compared to.
+    /// Those of the table. The built-in filter comes first: it is what the rest is compared to.
     pub const ALL: [Self; 12] = [
         Self::BuiltIn,
         Self::BuiltInAgain,
@@ -50,6 +66,25 @@ impl Subject {
         Self::Refused,
         Self::Rbac,
     ];
+
+    /// Options one by one, to be compared to [`Subject::Module`]. What they add is too little for
+    /// the processor time to show.
+    pub const OPTIONS: [Self; 9] = [
+        Self::Guarded,
+        Self::GuardedWithRules,
+        Self::ListenerPorts,
+        Self::RedirectMark,
+        Self::OwnMark,
+        Self::LocalAddress,
+        Self::MillionRules,
+        Self::Metadata,
+        Self::FilterState,
+    ];
+
+    /// All that there are.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::OPTIONS)
+    }
 
     /// What it is, for a person.
     pub fn name(self) -> &'static str {
@@ -66,6 +101,15 @@ impl Subject {
             Self::EmptyWithRules => "a module that ignores 100,000 rules",
             Self::Refused => "this module, refusing",
             Self::Rbac => "built-in filter, network RBAC refusing",
+            Self::Guarded => "unredirected_connections: CLOSE",
+            Self::GuardedWithRules => "the same, and 10,000 rules",
+            Self::ListenerPorts => "listener_ports",
+            Self::RedirectMark => "redirect_mark",
+            Self::OwnMark => "own_mark",
+            Self::LocalAddress => "LOCAL_ADDRESS, not redirected",
+            Self::MillionRules => "1,000,000 rules",
+            Self::Metadata => "publish_metadata",
+            Self::FilterState => "publish_filter_state",
         }
     }
 
@@ -85,7 +129,10 @@ impl Subject {
 
     /// Where clients ask for it.
     pub fn asked(self) -> SocketAddr {
-        SocketAddr::new(UPSTREAM_V4, 8080 + self as u16)
+        match self {
+            Self::LocalAddress => SocketAddr::new(GATEWAY_V4, self.listener_port()),
+            _ => SocketAddr::new(UPSTREAM_V4, 8080 + self as u16),
+        }
     }
 
     /// The port that they are redirected to.
@@ -122,6 +169,21 @@ impl Subject {
             Self::ManyRules => module_filter(Some(rules(MANY))),
             Self::EmptyWithRules => example("empty", module_filter(Some(rules(MANY)))),
             Self::Refused => module_filter(Some(deny(&["10.2.0.0/16"]))),
+            Self::Guarded => module_filter(Some(guards())),
+            Self::GuardedWithRules => module_filter(Some(guards_and_rules())),
+            Self::ListenerPorts => {
+                module_filter(Some(json!({ "listener_ports": [self.asked().port()] })))
+            }
+            Self::RedirectMark => module_filter(Some(json!({ "redirect_mark": MARK }))),
+            Self::OwnMark => module_filter(Some(json!({ "own_mark": "0x2" }))),
+            Self::LocalAddress => module_filter(Some(json!({
+                "recovery_methods": ["LOCAL_ADDRESS"],
+                "local_destinations": [GATEWAY_V4],
+            }))),
+            // As a text: Envoy makes objects of a struct's parts, one each.
+            Self::MillionRules => module_filter_with(text(&rules(MILLION).to_string())),
+            Self::Metadata => module_filter(Some(json!({ "publish_metadata": true }))),
+            Self::FilterState => module_filter(Some(json!({ "publish_filter_state": true }))),
         })
     }
 
@@ -138,7 +200,8 @@ impl Subject {
     }
 }
 
-fn rbac() -> Value {
+/// Network RBAC that refuses every destination of the lab.
+pub fn rbac() -> Value {
     network_filter(
         "rbac",
         "rbac.v3.RBAC",
@@ -169,10 +232,25 @@ pub fn example(name: &str, mut filter: Value) -> Value {
 
 /// The config of the examples that restore what it says.
 fn constant() -> Value {
-    module_filter_with(Some(json!({
-        "@type": "type.googleapis.com/google.protobuf.StringValue",
-        "value": UPSTREAM_V4.to_string(),
-    })))
+    module_filter_with(text(&UPSTREAM_V4.to_string()))
+}
+
+/// A config that is a text.
+pub fn text(value: &str) -> Option<Value> {
+    let message = "type.googleapis.com/google.protobuf.StringValue";
+    Some(json!({ "@type": message, "value": value }))
+}
+
+/// Closes all that nobody redirected, or that has no destination.
+fn guards() -> Value {
+    json!({ "unredirected_connections": "CLOSE", "unrecovered_connections": "CLOSE" })
+}
+
+/// Guards as a gateway may have them.
+pub fn guards_and_rules() -> Value {
+    let mut options = guards();
+    options["destinations"] = rules(GUARDED)["destinations"].take();
+    options
 }
 
 /// So many denied prefixes, none of which is the destination's. Each second one is left out: what
@@ -187,6 +265,7 @@ fn rules(count: u32) -> Value {
     deny(&denied)
 }
 
-fn deny(prefixes: &[impl Serialize]) -> Value {
+/// Options that deny these.
+pub fn deny(prefixes: &[impl Serialize]) -> Value {
     json!({ "destinations": { "deny": prefixes } })
 }

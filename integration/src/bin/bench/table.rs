@@ -3,7 +3,7 @@
 use crate::figures::{Figures, Row};
 use crate::subject::Subject;
 
-/// Prints a row for each subject.
+/// Prints a row for each subject, and one for each option.
 pub fn print(figures: &Figures) {
     println!(
         "\n{:38} {:>12} {:>9} {:>9} {:>25} {:>23} {:>7} {:>9}",
@@ -36,6 +36,19 @@ pub fn print(figures: &Figures) {
     );
     for row in &figures.subjects {
         println!("{}", line(row, built_in, constant));
+    }
+    println!(
+        "\n{:38} {:>12} {:>9} {:>22}",
+        "an option of this module", "instructions", "added", "system calls added"
+    );
+    for row in &figures.options {
+        println!(
+            "{:38} {:>12.0} {:>+9.0} {:>+22.1}",
+            row.name,
+            row.instructions_per_connection,
+            row.instructions_above_plain,
+            row.system_calls_above_plain,
+        );
     }
 }
 

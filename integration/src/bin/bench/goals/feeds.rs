@@ -1,8 +1,7 @@
 //! What the rules of a feed are to cost at most.
 
-use super::{Bound, Goal, goal};
-use crate::estimate::Estimate;
 use crate::feed::{Feed, Kind};
+use crate::goal::{Bound, Goal, estimated};
 
 /// What the making of the tables may take beside the tables.
 const MIB_BESIDE: f64 = 60e6 / 1024.0 / 1024.0;
@@ -37,10 +36,7 @@ pub fn goals(feed: &Feed) -> [Goal; 2] {
         ),
     };
     let kept = f64::from(feed.rules) * bytes_kept(feed.kind) / 1024.0 / 1024.0;
-    let at_most = |what, estimate: Estimate, most, unit| Goal {
-        interval: Some(estimate),
-        ..goal(what, estimate.median, Bound::AtMost(most), unit)
-    };
+    let at_most = |what, estimate, most, unit| estimated(what, estimate, Bound::AtMost(most), unit);
     [
         at_most(time, feed.module_milliseconds, most_milliseconds, " ms"),
         at_most(
