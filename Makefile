@@ -19,10 +19,10 @@ validate: build ## Check a bootstrap, or a file of listeners or filters: CONFIG=
 	@scripts/envoys --newest
 	@cargo run --quiet --package integration --bin validate -- "$(CONFIG)"
 
-bench: root build ## Measure what the module costs, and plot it: target/bench. PART=instructions|end-to-end
+bench: root build ## Measure what the module costs, in half an hour on an idle machine, and plot it: target/bench
 	@scripts/envoys --newest
 	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
-	@cargo run --quiet --release --package integration --bin bench
+	@cargo run --quiet --package integration --bin bench
 
 soak: root build ## Send a million connections while listeners change, in some minutes
 	@scripts/envoys --newest
@@ -94,9 +94,10 @@ help: ## List the targets
 	@echo
 	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."
 	@echo "ENVOY_VERSION=1.39.1, any that PyPI has, limits demo, validate, the tests, soak and setup to it; bench measures it."
-	@echo "ROUNDS=200 makes bench measure CPU time in so many rounds; 60 if not said."
+	@echo "ROUNDS=200 makes bench measure CPU time in so many rounds; 60, and 40 end to end, if not said."
+	@echo "PART=instructions makes bench measure accepting alone, PART=end-to-end the whole proxy, with traffic."
 	@echo "CONNECTIONS=50000000 makes soak longer."
-	@echo "docs/bench.svg is a copy of target/bench/report.svg."
+	@echo "docs/bench.svg and docs/bench-end-to-end.svg are copies of report.svg and end-to-end.svg in target/bench."
 
 packages:
 	@scripts/packages

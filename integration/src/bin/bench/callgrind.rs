@@ -1,8 +1,10 @@
 //! Counting instructions.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use lab::Envoy;
+use lab::{Builder, Envoy};
+use tempfile::TempDir;
 
 use crate::dump::Dump;
 use crate::site::Site;
@@ -25,35 +27,66 @@ pub struct Count {
 
 /// Counts what Envoy spends on a connection.
 pub fn count(site: &Site, subject: Subject) -> Count {
-    let files = tempfile::tempdir().expect("a temporary directory");
-    let output = files.path().join("callgrind");
-    let argument = format!("--callgrind-out-file={}", output.display());
-    let envoy = site
-        .envoy_of(subject)
-        .under(&["valgrind", "--tool=callgrind", &argument])
-        .start();
-    site.connect(subject, WARM_UP);
-    control(&envoy, "--zero");
-    let dump = |connections, number| {
+    Counted::start(site.envoy_of(subject)).each(MANY, |connections| {
         site.connect(subject, connections);
-        control(&envoy, "--dump");
-        Dump::read(&output.with_extension(number))
-    };
-    let (few, many) = (dump(FEW, "1"), dump(MANY, "2"));
-    let each = |of: fn(&Dump) -> u64| (of(&many) as f64 - of(&few) as f64) / f64::from(MANY - FEW);
-    Count {
-        instructions: each(Dump::instructions),
-        module_allocations: each(|dump| dump.allocations_by("/liboriginal_dst.so")),
+    })
+}
+
+/// An Envoy under callgrind.
+pub struct Counted {
+    envoy: Envoy,
+    output: TempDir,
+    dumps: u32,
+}
+
+impl Counted {
+    /// Starts it, which takes some seconds.
+    pub fn start(builder: Builder) -> Self {
+        let output = tempfile::tempdir().expect("a temporary directory");
+        let argument = format!("--callgrind-out-file={}", file(&output).display());
+        let under = ["valgrind", "--tool=callgrind", &argument];
+        Self {
+            envoy: builder.under(&under).start(),
+            output,
+            dumps: 0,
+        }
+    }
+
+    /// Counts what it spends on each of `many` and fewer exchanges.
+    pub fn each(&mut self, many: u32, mut exchange: impl FnMut(u32)) -> Count {
+        exchange(WARM_UP);
+        self.control("--zero");
+        let mut dump = |exchanges| {
+            exchange(exchanges);
+            self.dump()
+        };
+        let (fewer, all) = (dump(FEW), dump(many));
+        let each =
+            |of: fn(&Dump) -> u64| (of(&all) as f64 - of(&fewer) as f64) / f64::from(many - FEW);
+        Count {
+            instructions: each(Dump::instructions),
+            module_allocations: each(|dump| dump.allocations_by("/liboriginal_dst.so")),
+        }
+    }
+
+    /// A dump also starts the next count at 0.
+    fn dump(&mut self) -> Dump {
+        self.control("--dump");
+        self.dumps += 1;
+        Dump::read(&file(&self.output).with_extension(self.dumps.to_string()))
+    }
+
+    fn control(&self, command: &str) {
+        let status = Command::new("callgrind_control")
+            .args([command, &self.envoy.pid().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("callgrind_control runs: `make setup` installs valgrind");
+        assert!(status.success(), "callgrind_control {command}: {status}");
     }
 }
 
-/// A dump also starts the next count at 0.
-fn control(envoy: &Envoy, command: &str) {
-    let status = Command::new("callgrind_control")
-        .args([command, &envoy.pid().to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .expect("callgrind_control runs: `make setup` installs valgrind");
-    assert!(status.success(), "callgrind_control {command}: {status}");
+fn file(output: &TempDir) -> PathBuf {
+    output.path().join("callgrind")
 }

@@ -1,11 +1,12 @@
 //! What the whole proxy costs, with traffic that goes somewhere: through a real REDIRECT rule and an
 //! `ORIGINAL_DST` cluster to an origin, from clients that start the next exchange as soon as they have
 //! the answer (for the capacity, and the processor time of an exchange), and from clients that start
-//! them at a fixed rate (for the latency).
+//! them at a fixed rate (for the latency). Instructions, which callgrind counts, are those of one client.
 
 mod client;
 mod figures;
 mod goals;
+mod instructions;
 mod layout;
 mod load;
 mod memory;
@@ -47,8 +48,12 @@ pub fn run(version: Version, rounds: Option<usize>) {
 
 fn measure(version: Version, rounds: usize) -> Measured {
     let layouts = layouts();
-    let mut progress = Progress::new(Subject::PASSING.len() + rounds.div_ceil(ROUNDS_A_STEP));
+    let mut progress = Progress::new(2 * Subject::PASSING.len() + rounds.div_ceil(ROUNDS_A_STEP));
     let site = Site::new(version, &layouts);
+    let instructions = Subject::PASSING.map(|subject| {
+        progress.step(format_args!("instructions: {}", subject.name()));
+        instructions::count(&site, subject, &layouts[0])
+    });
     let memory = Subject::PASSING.map(|subject| {
         progress.step(format_args!("open connections: {}", subject.name()));
         memory::measure(&site, subject, &layouts[0])
@@ -61,6 +66,7 @@ fn measure(version: Version, rounds: usize) -> Measured {
     };
     Measured {
         machine: Machine::here(version),
+        instructions: instructions.into(),
         memory: memory.into(),
         rounds: (0..rounds).map(round).collect(),
         layouts,

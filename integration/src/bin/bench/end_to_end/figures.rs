@@ -25,7 +25,16 @@ pub struct Row {
     pub subject: Subject,
     pub name: &'static str,
     pub resident_kib_for_10000_connections: Option<f64>,
+    pub instructions: Vec<Instructions>,
     pub exchanges: Vec<OfKind>,
+}
+
+/// Those in user space of the whole Envoy for one exchange, with one worker.
+#[derive(Debug, Serialize)]
+pub struct Instructions {
+    pub kind: Kind,
+    pub count: f64,
+    pub ratio: f64,
 }
 
 /// One kind of exchange, with so many workers. Ratios are to what the subject is compared to, in the
@@ -54,11 +63,12 @@ pub struct Latency {
     pub p99_ratio: Estimate,
 }
 
-/// The memory is in the order of [`Subject::PASSING`].
+/// Memory and instructions are in the order of [`Subject::PASSING`], those of [`Kind::ANSWERED`].
 pub struct Measured {
     pub machine: Machine,
     pub layouts: Vec<Layout>,
     pub memory: Vec<f64>,
+    pub instructions: Vec<[f64; 3]>,
     pub rounds: Vec<Vec<Sample>>,
 }
 
@@ -93,6 +103,7 @@ impl Measured {
             subject,
             name: subject.name(),
             resident_kib_for_10000_connections: self.memory.get(subject as usize).copied(),
+            instructions: self.instructions(subject),
             exchanges: layouts
                 .flat_map(|layout| {
                     let kinds = subject.kinds().iter();
@@ -100,6 +111,23 @@ impl Measured {
                 })
                 .collect(),
         }
+    }
+
+    fn instructions(&self, subject: Subject) -> Vec<Instructions> {
+        let built_in = self.instructions[Subject::BuiltIn as usize];
+        let own = self
+            .instructions
+            .get(subject as usize)
+            .into_iter()
+            .flatten();
+        let kinds = Kind::ANSWERED.into_iter().zip(own).zip(built_in);
+        kinds
+            .map(|((kind, count), built_in)| Instructions {
+                kind,
+                count: *count,
+                ratio: count / built_in,
+            })
+            .collect()
     }
 
     fn exchange(&self, subject: Subject, layout: usize, kind: Kind) -> OfKind {

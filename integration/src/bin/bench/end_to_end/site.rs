@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use lab::address::UPSTREAM_V4;
-use lab::{Envoy, Lab, Version};
+use lab::{Builder, Envoy, Lab, Version};
 
 use super::client::Kind;
 use super::layout::Layout;
@@ -49,14 +49,19 @@ impl Site {
 
     /// Starts a subject's Envoy; layouts are told apart by their index.
     pub fn start(&self, subject: Subject, layout: &Layout, index: usize) -> Envoy {
+        let builder = self.envoy(subject, layout, index);
+        on_processors(&layout.processors_of_envoy, || builder.start())
+    }
+
+    /// The Envoy, to be started.
+    pub fn envoy(&self, subject: Subject, layout: &Layout, index: usize) -> Builder {
         let number = number(subject, index);
         let config = subject.config(FIRST + PORTS * number, ADMIN + number);
-        let builder = Envoy::builder(&self.lab.gateway, self.version)
+        Envoy::builder(&self.lab.gateway, self.version)
             .concurrency(layout.workers as u32)
             .log_level("warn")
             .module_log_level("info")
-            .config(config);
-        on_processors(&layout.processors_of_envoy, || builder.start())
+            .config(config)
     }
 
     /// Does what clients do, in their namespace.

@@ -31,6 +31,21 @@ pub fn print(figures: &Figures) {
             }
         }
     }
+    println!(
+        "\n{:33} {:38} {:>12} {:>11}",
+        "each exchange", "", "instructions", "to built-in"
+    );
+    for row in &figures.rows {
+        for of in &row.instructions {
+            println!(
+                "{:33} {:38} {:>12.0} {:>11.4}",
+                of.kind.name(),
+                row.name,
+                of.count,
+                of.ratio
+            );
+        }
+    }
     println!("\n{:38} {:>9}", "10,000 open connections", "MiB");
     for row in &figures.rows {
         if let Some(kib) = row.resident_kib_for_10000_connections {
