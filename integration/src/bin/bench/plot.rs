@@ -88,11 +88,31 @@ fn mesh(chart: &mut Chart<'_, '_>, lines: usize, label: &dyn Fn(&f64) -> String)
 }
 
 /// The names of the rows, left of a chart.
-fn names<'a>(area: &Area, chart: &Chart, names: impl IntoIterator<Item = &'a str>) -> Drawn {
+fn names<'a>(chart: &mut Chart, names: impl IntoIterator<Item = &'a str>) -> Drawn {
+    let left = chart.x_range().start;
     for (name, row) in names.into_iter().zip(0..) {
-        let (x, y) = chart.backend_coord(&(chart.x_range().start, f64::from(row) + 0.5));
-        area.draw(&Text::new(name, (x - 10, y), text(14, HPos::Right)))?;
+        let style = text(14, HPos::Right);
+        beside(
+            chart,
+            (left, f64::from(row) + 0.5),
+            -10,
+            name.to_owned(),
+            style,
+        )?;
     }
+    Ok(())
+}
+
+/// A text so many pixels beside a point of a chart.
+fn beside(
+    chart: &mut Chart,
+    point: (f64, f64),
+    pixels: i32,
+    words: String,
+    style: TextStyle,
+) -> Drawn {
+    let words = Text::new(words, (pixels, 0), style);
+    chart.draw_series([EmptyElement::at(point) + words])?;
     Ok(())
 }
 

@@ -34,10 +34,10 @@ impl Kind {
     /// What it is, for a person.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Tcp => "TCP, a connection",
-            Self::Http => "HTTP, a connection for a request",
-            Self::KeepAlive => "HTTP, a request, keep-alive",
-            Self::Refused => "a refused connection",
+            Self::Tcp => "TCP connection",
+            Self::Http => "HTTP, new connection",
+            Self::KeepAlive => "HTTP, keep-alive",
+            Self::Refused => "refused connection",
         }
     }
 

@@ -14,7 +14,7 @@ pub fn print(figures: &Figures) {
             layout.processors_of_load,
         );
         println!(
-            "{:33} {:38} {:>7} {:>21} {:>7} {:>21} {:>13} {:>21}",
+            "{:21} {:38} {:>7} {:>21} {:>7} {:>21} {:>13} {:>21}",
             "each exchange",
             "",
             "CPU, µs",
@@ -32,13 +32,13 @@ pub fn print(figures: &Figures) {
         }
     }
     println!(
-        "\n{:33} {:38} {:>12} {:>11}",
+        "\n{:21} {:38} {:>12} {:>11}",
         "each exchange", "", "instructions", "to built-in"
     );
     for row in &figures.rows {
         for of in &row.instructions {
             println!(
-                "{:33} {:38} {:>12.0} {:>11.4}",
+                "{:21} {:38} {:>12.0} {:>11.4}",
                 of.kind.name(),
                 row.name,
                 of.count,
@@ -64,7 +64,7 @@ fn line(row: &Row, of: &OfKind) -> String {
         )
     });
     format!(
-        "{:33} {:38} {:>7.1} {:>21} {:>8.0} {:>21}{latency}",
+        "{:21} {:38} {:>7.1} {:>21} {:>8.0} {:>21}{latency}",
         of.kind.name(),
         row.name,
         of.cpu_microseconds.median,

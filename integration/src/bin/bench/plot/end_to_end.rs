@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::{
-    Area, Drawn, INK, WIDTH, caption, chart, height_of, interval, mesh, names, parity, text,
+    Area, Drawn, WIDTH, beside, caption, chart, height_of, interval, mesh, names, parity, text,
     thousands,
 };
 use crate::end_to_end::{Figures, Kind, OfKind, Row};
@@ -57,12 +57,16 @@ fn picture(root: &Area, figures: &Figures, passing: &[&Row], refusing: &[&Row]) 
     for (layout, index) in figures.layouts.iter().zip(0..) {
         let colour = COLOURS[index as usize];
         let plural = if layout.workers == 1 { "" } else { "s" };
-        let legend = format!("● {} worker{plural}", layout.workers);
+        let legend = format!(
+            "● {} worker{plural}, on CPU {}",
+            layout.workers,
+            list(&layout.processors_of_envoy)
+        );
         let style = text(14, HPos::Left).color(&colour);
         root.draw(&Text::new(legend, (14, 20 + 18 * index), style))?;
     }
     let what = format!(
-        "ratios to the built-in filter's: median of {} rounds, 95 % interval",
+        "to the built-in filter's, medians of {} rounds, 95 % intervals",
         figures.rounds
     );
     caption(root, &figures.machine, &what)
@@ -99,7 +103,7 @@ fn ratios(
         interval(&mut chart, ratio, y, COLOURS[index as usize])?;
     }
     if column == 0 {
-        names(&area, &chart, rows.iter().map(|row| row.name))?;
+        names(&mut chart, rows.iter().map(|row| row.name))?;
     }
     Ok(())
 }
@@ -120,7 +124,7 @@ fn refusals(area: &Area, rows: &[&Row]) -> Drawn {
         .map(|(_, of, _)| of.per_second.median)
         .fold(0.0, f64::max);
     let area = column_of(area, 2);
-    let title = "Connections refused a second";
+    let title = "Refused a second";
     let mut chart = chart(&area, title, left_of(2), 0.0..1.25 * longest, bars.len())?;
     mesh(&mut chart, 4, &|value| thousands(*value))?;
     for ((name, of, index), y) in bars.into_iter().zip(0..) {
@@ -131,14 +135,20 @@ fn refusals(area: &Area, rows: &[&Row]) -> Drawn {
             colour.filled(),
         )])?;
         let label = format!("{name}: {}", thousands(value));
-        let (x, y) = chart.backend_coord(&(0.0, top + 0.28));
-        area.draw(&Text::new(
+        beside(
+            &mut chart,
+            (0.0, top + 0.28),
+            2,
             label,
-            (x + 2, y),
-            text(13, HPos::Left).color(&INK),
-        ))?;
+            text(13, HPos::Left),
+        )?;
     }
     Ok(())
+}
+
+fn list(numbers: &[usize]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(usize::to_string).collect();
+    numbers.join(", ")
 }
 
 fn column_of<'a>(area: &Area<'a>, column: u32) -> Area<'a> {

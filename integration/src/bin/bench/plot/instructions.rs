@@ -4,8 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::{
-    Area, Drawn, OTHERS, OURS, WIDTH, caption, chart, height_of, interval, mesh, names, parity,
-    text, thousands,
+    Area, Drawn, OTHERS, OURS, WIDTH, beside, caption, chart, height_of, interval, mesh, names,
+    parity, text, thousands,
 };
 use crate::estimate::Estimate;
 use crate::figures::{Figures, Row};
@@ -64,11 +64,10 @@ fn instructions(area: &Area, rows: &[&Row]) -> Drawn {
         let (middle, value) = (f64::from(y) + 0.5, row.instructions_per_connection);
         let corners = [(0.0, middle - 0.32), (value, middle + 0.32)];
         chart.draw_series([Rectangle::new(corners, colour(row).filled())])?;
-        let (end, y) = chart.backend_coord(&(value, middle));
         let number = thousands(value);
-        area.draw(&Text::new(number, (end + 6, y), text(14, HPos::Left)))?;
+        beside(&mut chart, (value, middle), 6, number, text(14, HPos::Left))?;
     }
-    names(area, &chart, rows.iter().map(|row| row.name))
+    names(&mut chart, rows.iter().map(|row| row.name))
 }
 
 /// Those that refuse do less: where they lie outside of what the others need, a number says it.
