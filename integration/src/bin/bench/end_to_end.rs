@@ -48,16 +48,19 @@ pub fn run(version: Version, rounds: Option<usize>) {
 
 fn measure(version: Version, rounds: usize) -> Measured {
     let layouts = layouts();
-    let mut progress = Progress::new(2 * Subject::PASSING.len() + rounds.div_ceil(ROUNDS_A_STEP));
+    let mut progress =
+        Progress::new(2 * Subject::passing().count() + rounds.div_ceil(ROUNDS_A_STEP));
     let site = Site::new(version, &layouts);
-    let instructions = Subject::PASSING.map(|subject| {
+    let instructions = |subject: Subject| {
         progress.step(format_args!("instructions: {}", subject.name()));
         instructions::count(&site, subject, &layouts[0])
-    });
-    let memory = Subject::PASSING.map(|subject| {
+    };
+    let instructions = Subject::passing().map(instructions).collect();
+    let memory = |subject: Subject| {
         progress.step(format_args!("open connections: {}", subject.name()));
         memory::measure(&site, subject, &layouts[0])
-    });
+    };
+    let memory = Subject::passing().map(memory).collect();
     let round = |round| {
         if round % ROUNDS_A_STEP == 0 {
             progress.step(format_args!("end to end: round {} of {rounds}", round + 1));
@@ -66,8 +69,8 @@ fn measure(version: Version, rounds: usize) -> Measured {
     };
     Measured {
         machine: Machine::here(version),
-        instructions: instructions.into(),
-        memory: memory.into(),
+        instructions,
+        memory,
         rounds: (0..rounds).map(round).collect(),
         layouts,
     }

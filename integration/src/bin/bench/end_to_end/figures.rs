@@ -63,7 +63,7 @@ pub struct Latency {
     pub p99_ratio: Estimate,
 }
 
-/// Memory and instructions are in the order of [`Subject::PASSING`], those of [`Kind::ANSWERED`].
+/// Memory and instructions are in the order of [`Subject::passing`], those of [`Kind::ANSWERED`].
 pub struct Measured {
     pub machine: Machine,
     pub layouts: Vec<Layout>,

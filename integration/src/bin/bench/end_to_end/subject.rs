@@ -32,7 +32,7 @@ const FIXED: &str = "fixed";
 const NO_LIMIT: u64 = 100_000;
 
 impl Subject {
-    /// All of them. What the others are compared to comes before them.
+    /// All of them, those that pass connections on first.
     pub const ALL: [Self; 8] = [
         Self::BuiltIn,
         Self::BuiltInAgain,
@@ -45,14 +45,9 @@ impl Subject {
     ];
 
     /// Those that pass connections on.
-    pub const PASSING: [Self; 6] = [
-        Self::BuiltIn,
-        Self::BuiltInAgain,
-        Self::NoFilter,
-        Self::Module,
-        Self::Guarded,
-        Self::Metadata,
-    ];
+    pub fn passing() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|subject| !subject.refuses())
+    }
 
     /// What it is, for a person.
     pub fn name(self) -> &'static str {
