@@ -14,7 +14,7 @@ use super::subject::Subject;
 use crate::process::cpu_time;
 
 /// Of each kind in a round: short ones, so that what else goes on falls on all alike.
-const TURNS: u32 = 16;
+const TURNS: u32 = 8;
 const CLIENTS: usize = 8;
 /// Exchanges of each client in a turn.
 const EXCHANGES: u32 = 4;
