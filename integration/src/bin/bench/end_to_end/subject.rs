@@ -117,7 +117,7 @@ impl Subject {
             no_access_logs(listener);
         }
         // What Envoy does every five seconds is no exchange's.
-        config["stats_flush_interval"] = json!("300s");
+        config["stats_flush_interval"] = json!("240s");
         config["admin"]["address"]["socket_address"] =
             json!({ "address": "127.0.0.1", "port_value": admin });
         config
