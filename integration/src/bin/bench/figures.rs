@@ -53,6 +53,7 @@ pub struct OptionRow {
     pub instructions_per_connection: f64,
     pub instructions_above_plain: f64,
     pub system_calls_above_plain: f64,
+    pub getsockopt_calls_above_plain: f64,
     pub module_allocations_per_connection: f64,
 }
 
@@ -130,13 +131,17 @@ impl Measured {
 
     fn option(&self, subject: Subject) -> OptionRow {
         let instructions = |subject| self.instructions[subject as usize].instructions;
-        let calls = |subject| self.system_calls[subject as usize].all;
+        let above_plain = |of: fn(&syscalls::Count) -> f64| {
+            let of = |subject| of(&self.system_calls[subject as usize]);
+            of(subject) - of(Subject::Module)
+        };
         OptionRow {
             subject,
             name: subject.name(),
             instructions_per_connection: instructions(subject),
             instructions_above_plain: instructions(subject) - instructions(Subject::Module),
-            system_calls_above_plain: calls(subject) - calls(Subject::Module),
+            system_calls_above_plain: above_plain(|calls| calls.all),
+            getsockopt_calls_above_plain: above_plain(|calls| calls.getsockopt),
             module_allocations_per_connection: self.instructions[subject as usize]
                 .module_allocations,
         }

@@ -75,7 +75,8 @@ pub fn goals(figures: &Figures) -> Vec<Goal> {
     let of_options = [
         (Subject::Guarded, 250.0),
         (Subject::GuardedWithRules, 450.0),
-        (Subject::RedirectMark, 150.0),
+        // It asks who redirected the connection, as a guard does.
+        (Subject::RedirectMark, 400.0),
         (Subject::OwnMark, 150.0),
         (Subject::Metadata, 6000.0),
         (Subject::FilterState, 3000.0),
@@ -85,10 +86,16 @@ pub fn goals(figures: &Figures) -> Vec<Goal> {
         let what = format!("instructions that {} adds", row.name);
         goal(what, row.instructions_above_plain, AtMost(most), "")
     });
+    let of_marks = [Subject::RedirectMark, Subject::OwnMark].map(|subject| {
+        let row = figures.of_option(subject);
+        let what = format!("getsockopt calls that {} adds", row.name);
+        goal(what, row.getsockopt_calls_above_plain, Exactly(1.0), "")
+    });
     let of_feeds = figures.feeds.iter().flat_map(feeds::goals);
     of_connections
         .into_iter()
         .chain(of_options)
+        .chain(of_marks)
         .chain(of_feeds)
         .collect()
 }

@@ -142,10 +142,7 @@ impl Subject {
 
     /// The whole config of its Envoy.
     pub fn config(self) -> Value {
-        let mut config = bootstrap([self.listener()], []);
-        config["admin"]["address"]["socket_address"] =
-            json!({ "address": "127.0.0.1", "port_value": 9901 + self as u16 });
-        config
+        by_itself(bootstrap([self.listener()], []), 9901 + self as u16)
     }
 
     fn listener(self) -> Value {
@@ -198,6 +195,15 @@ impl Subject {
             )],
         }
     }
+}
+
+/// With an admin endpoint at a port of its own, and without what Envoy does every five seconds: that
+/// is no connection's.
+pub fn by_itself(mut config: Value, admin: u16) -> Value {
+    config["admin"]["address"]["socket_address"] =
+        json!({ "address": "127.0.0.1", "port_value": admin });
+    config["stats_flush_interval"] = json!("240s");
+    config
 }
 
 /// Network RBAC that refuses every destination of the lab.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::client::Kind;
-use crate::subject::{deny, guards_and_rules, rbac};
+use crate::subject::{by_itself, deny, guards_and_rules, rbac};
 
 /// An Envoy, by the filter of its listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -116,11 +116,7 @@ impl Subject {
         for listener in resources["listeners"].as_array_mut().expect("a list") {
             no_access_logs(listener);
         }
-        // What Envoy does every five seconds is no exchange's.
-        config["stats_flush_interval"] = json!("240s");
-        config["admin"]["address"]["socket_address"] =
-            json!({ "address": "127.0.0.1", "port_value": admin });
-        config
+        by_itself(config, admin)
     }
 
     fn listener_filter(self) -> Option<Value> {
