@@ -4,14 +4,19 @@ use super::client::Kind;
 use super::figures::Figures;
 use super::subject::Subject;
 use crate::goal::Bound::{AtLeast, AtMost, IntervalAround, IntervalFromAtMost};
-use crate::goal::{Goal, estimated};
+use crate::goal::{Goal, estimated, goal};
 
 /// All goals.
 pub fn goals(figures: &Figures) -> Vec<Goal> {
-    figures
+    let module = &figures.rows[Subject::Module as usize];
+    let instructions = module.instructions.iter().map(|of| {
+        let what = format!("{}: instructions to the built-in filter's", of.kind.name());
+        goal(what, of.ratio, AtMost(1.02), "")
+    });
+    let measured = figures
         .workers()
-        .flat_map(|workers| of_workers(figures, workers))
-        .collect()
+        .flat_map(|workers| of_workers(figures, workers));
+    instructions.chain(measured).collect()
 }
 
 fn of_workers(figures: &Figures, workers: usize) -> Vec<Goal> {
