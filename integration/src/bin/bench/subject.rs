@@ -30,7 +30,6 @@ pub enum Subject {
     RedirectMark,
     OwnMark,
     LocalAddress,
-    MillionRules,
     Metadata,
     FilterState,
 }
@@ -40,8 +39,6 @@ pub const FEW: u32 = 10;
 /// The rules of [`Subject::ManyRules`].
 pub const MANY: u32 = 100_000;
 
-/// The rules of [`Subject::MillionRules`].
-const MILLION: u32 = 1_000_000;
 /// The rules of [`Subject::GuardedWithRules`].
 pub const GUARDED: u32 = 10_000;
 /// What the rules of the lab mark redirected connections with, where the module asks for it.
@@ -69,14 +66,13 @@ impl Subject {
 
     /// Options one by one, to be compared to [`Subject::Module`]. What they add is too little for
     /// the processor time to show.
-    pub const OPTIONS: [Self; 9] = [
+    pub const OPTIONS: [Self; 8] = [
         Self::Guarded,
         Self::GuardedWithRules,
         Self::ListenerPorts,
         Self::RedirectMark,
         Self::OwnMark,
         Self::LocalAddress,
-        Self::MillionRules,
         Self::Metadata,
         Self::FilterState,
     ];
@@ -107,7 +103,6 @@ impl Subject {
             Self::RedirectMark => "redirect_mark",
             Self::OwnMark => "own_mark",
             Self::LocalAddress => "LOCAL_ADDRESS, not redirected",
-            Self::MillionRules => "1,000,000 rules",
             Self::Metadata => "publish_metadata",
             Self::FilterState => "publish_filter_state",
         }
@@ -177,8 +172,6 @@ impl Subject {
                 "recovery_methods": ["LOCAL_ADDRESS"],
                 "local_destinations": [GATEWAY_V4],
             }))),
-            // As a text: Envoy makes objects of a struct's parts, one each.
-            Self::MillionRules => module_filter_with(text(&rules(MILLION).to_string())),
             Self::Metadata => module_filter(Some(json!({ "publish_metadata": true }))),
             Self::FilterState => module_filter(Some(json!({ "publish_filter_state": true }))),
         })
