@@ -146,12 +146,18 @@ pub fn original_dst(
     }
 }
 
-/// The mark of a connection's socket: the packets that opened it had it, where the kernel's
-/// `tcp_fwmark_accept` is on. `None` if it is no socket of IP; inside, if the kernel does not say.
+/// The mark of a connection's socket, of which this was found: the packets that opened it had it, where
+/// the kernel's `tcp_fwmark_accept` is on. `None` if it is no socket of IP; inside, if the kernel does
+/// not say.
 #[cold]
-pub fn mark(envoy: &impl EnvoyListenerFilter) -> Option<Option<u32>> {
-    let fd = envoy.get_socket_fd()?;
-    (envoy.get_address_type() == AddressType::Ip).then(|| socket::mark(fd))
+pub fn mark(
+    envoy: &impl EnvoyListenerFilter,
+    found: &Result<OriginalDst, Unrecovered>,
+) -> Option<Option<u32>> {
+    if is_internal(found) || matches!(found, Err(Unrecovered::NotIp)) {
+        return None;
+    }
+    Some(socket::mark(envoy.get_socket_fd()?))
 }
 
 /// Whether an address is this host's own, in the network namespace of the connection's socket, or else

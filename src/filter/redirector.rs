@@ -17,7 +17,7 @@ impl Filter {
         found: &Result<OriginalDst, Unrecovered>,
     ) -> Redirector {
         if self.config.has_marks()
-            && let Some(redirector) = self.redirector_by_marks(envoy)
+            && let Some(redirector) = self.redirector_by_marks(envoy, found)
         {
             return redirector;
         }
@@ -40,8 +40,12 @@ impl Filter {
     /// tell the mark, the guard holds: the connection is Envoy's own if `own_mark` is set, else nobody
     /// redirected it.
     #[cold]
-    fn redirector_by_marks(&self, envoy: &impl EnvoyListenerFilter) -> Option<Redirector> {
-        let found = recover::mark(envoy)?;
+    fn redirector_by_marks(
+        &self,
+        envoy: &impl EnvoyListenerFilter,
+        found: &Result<OriginalDst, Unrecovered>,
+    ) -> Option<Redirector> {
+        let found = recover::mark(envoy, found)?;
         if let Some(wanted) = self.config.own_mark
             && found.is_none_or(|mark| wanted.is_in(mark))
         {
