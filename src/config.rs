@@ -49,29 +49,29 @@ pub struct Config {
     )]
     pub local_destinations: Option<Places>,
 
-    /// What becomes of a connection that nobody redirected, so that its destination is the proxy
-    /// itself: `RESTORE`, `IGNORE` (leave it as it came) or `CLOSE`. The kernel says so itself where it
+    /// What becomes of an unredirected connection, whose client connected to the proxy itself:
+    /// `RESTORE`, `IGNORE` (leave it as it came) or `CLOSE`. The kernel tells it by itself where it
     /// tracks connections and the listener is not transparent; `listener_ports` or `redirect_mark`
-    /// say it everywhere. With `RESTORE` an `ORIGINAL_DST` cluster connects Envoy to itself, over and
-    /// over. After `IGNORE`, Envoy's own filter restores the connection all the same where the
+    /// say it everywhere. With `RESTORE` an `ORIGINAL_DST` cluster connects Envoy to itself, over
+    /// and over. After `IGNORE`, Envoy's own filter restores the connection anyway where the
     /// listener sets `use_original_dst`. Default: `RESTORE`.
     pub unredirected_connections: UnredirectedConnections,
 
     /// The ports, 1 to 65535, that Envoy's own listeners are bound to: Envoy does not tell them. A
-    /// connection whose destination is an address of this host with one of these ports was
-    /// redirected by nobody, whichever method found the destination. Default: none.
+    /// connection whose destination is an address of this host with one of these ports is
+    /// unredirected, whichever method found the destination. Default: none.
     pub listener_ports: ListenerPorts,
 
     /// The mark that the redirecting rule sets on packets, as iptables writes it: `"0x1"`, or
-    /// `"0x1/0xff"` with a mask; in decimal, too. A connection whose socket does not carry it was
-    /// redirected by nobody; one that carries it was, and is not judged by `listener_ports`. Needs the
-    /// sysctl `net.ipv4.tcp_fwmark_accept=1`, for IPv6 as well. Default: none.
+    /// `"0x1/0xff"` with a mask; in decimal, too. A connection whose socket does not carry it is
+    /// unredirected; one that carries it was redirected, and is not judged by `listener_ports`.
+    /// Needs the sysctl `net.ipv4.tcp_fwmark_accept=1`, for IPv6 as well. Default: none.
     #[cfg_attr(test, schemars(with = "Mark", skip_serializing_if = "Option::is_none"))]
     pub redirect_mark: Option<Mark>,
 
-    /// The mark that Envoy sets on its own upstream connections, in the same form. A connection that
-    /// carries it is Envoy's own, redirected once more: it is closed, and counted as `looped`. Needs
-    /// the same sysctl. Default: none.
+    /// The mark that Envoy sets on its own upstream connections, written as `redirect_mark` is. A
+    /// connection that carries it is Envoy's own and came back: it is closed, and counted as
+    /// `looped`. Needs the sysctl `net.ipv4.tcp_fwmark_accept=1`, for IPv6 as well. Default: none.
     #[cfg_attr(test, schemars(with = "Mark", skip_serializing_if = "Option::is_none"))]
     pub own_mark: Option<Mark>,
 
@@ -79,12 +79,13 @@ pub struct Config {
     /// `CLOSE`. Default: `CONTINUE`.
     pub unrecovered_connections: UnrecoveredConnections,
 
-    /// Where a restored destination may lie. Default: anywhere.
+    /// Which destinations clients may reach. Default: all.
     #[cfg_attr(test, schemars(with = "crate::destinations::Rules"))]
     pub destinations: Option<Destinations>,
 
     /// Whether the connection is handed to the listener that is bound to the restored address:
     /// `true` or `false`. Default: what the listener's own `use_original_dst` says.
+    /// It never is if its address had been restored before, or if it is unredirected.
     #[cfg_attr(test, schemars(with = "bool", skip_serializing_if = "Option::is_none"))]
     pub hand_off: Option<bool>,
 
@@ -95,12 +96,12 @@ pub struct Config {
     /// looked at as closely as with a guard. `true` or `false`. Default: `false`.
     pub publish_metadata: bool,
 
-    /// Whether the same is written to filter state, as `original_dst.verdict` and so on, for the access
-    /// logs and matchers of HTTP, which see no metadata of the connection: `true` or `false`.
-    /// Default: `false`.
+    /// Whether what `publish_metadata` writes is written to filter state, as `original_dst.verdict`
+    /// and so on. The access logs and matchers of HTTP see that, but no metadata of the connection.
+    /// `true` or `false`. Default: `false`.
     pub publish_filter_state: bool,
 
-    /// Put in front of the names of the filter's stats, with a dot: 1 to 64 characters of
+    /// A text in front of the names of the filter's counters and gauges, with a dot: 1 to 64 characters of
     /// `A`-`Z`, `a`-`z`, `0`-`9`, `_`, `.` and `-`. Default: nothing.
     #[serde(deserialize_with = "stat_prefix")]
     #[cfg_attr(
@@ -113,13 +114,13 @@ pub struct Config {
     pub stat_prefix: String,
 }
 
-/// What becomes of a connection that nobody redirected.
+/// What becomes of an unredirected connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 pub enum UnredirectedConnections {
-    /// Restore the address all the same, as the built-in filter does. An `ORIGINAL_DST` cluster
-    /// then connects Envoy to itself, over and over.
+    /// Restore the address anyway, as the built-in filter does. An `ORIGINAL_DST` cluster then
+    /// connects Envoy to itself, over and over.
     #[default]
     Restore,
     /// Leave the connection as it is.

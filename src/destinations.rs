@@ -53,7 +53,7 @@ pub enum OnDenied {
     Close,
     /// Leave the connection unrestored.
     Ignore,
-    /// Count and log it, and restore all the same.
+    /// Count and log it, and restore anyway.
     Audit,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Rules {
     #[serde(default)]
     deny: Entries<Rule>,
     /// What becomes of a connection to a denied destination: `CLOSE`, `IGNORE` (leave it
-    /// unrestored) or `AUDIT` (count and log it, restore all the same). Default: `CLOSE`.
+    /// unrestored) or `AUDIT` (count and log it, restore anyway). Default: `CLOSE`.
     #[serde(default)]
     on_denied: OnDenied,
 }

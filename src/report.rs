@@ -136,7 +136,8 @@ impl Report {
         if let Some(hidden) = self.invalid_source.admit() {
             let client = Client(envoy);
             envoy_log_warn!(
-                "original_dst: {client}: the source in filter state is no IP:port{hidden}"
+                "original_dst: {client}: the source in filter state is not of the form IP:port, \
+                 such as 10.2.0.2:8080{hidden}"
             );
         }
     }

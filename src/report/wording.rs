@@ -65,16 +65,25 @@ impl Display for Found<'_> {
                 "no destination: neither metadata nor filter state came with this internal \
                  connection; pass them through the internal_upstream transport socket",
             ),
-            Err(Unrecovered::NotIp) => {
-                f.write_str("no destination: the socket is neither of IP nor internal")
-            }
+            Err(Unrecovered::NotIp) => f.write_str(
+                "no destination: the connection came neither by an IP socket nor through an \
+                 internal listener",
+            ),
             #[cfg(windows)]
             Err(Unrecovered::NoDirection) => f.write_str(platform::NO_DIRECTION),
             Err(Unrecovered::Invalid(method)) if method.is_internal() => {
-                write!(f, "the destination by {} is no IP:port", method.name())
+                write!(
+                    f,
+                    "the destination by {} is not of the form IP:port, such as 10.2.0.2:8080",
+                    method.name()
+                )
             }
             Err(Unrecovered::Invalid(method)) => {
-                write!(f, "the kernel's answer for {} is no address", method.name())
+                write!(
+                    f,
+                    "the kernel's answer for {} is not an address",
+                    method.name()
+                )
             }
         }
     }
@@ -127,7 +136,7 @@ impl Display for Outcome<'_> {
             Verdict::Invalid => f.write_str("not an address that this Envoy takes")?,
         }
         f.write_str(match self.0.action {
-            Action::Restore => ", restored all the same",
+            Action::Restore => ", restored anyway",
             Action::Leave => ", left as it came",
             Action::Close => ", closed",
         })
@@ -139,28 +148,24 @@ impl Display for Redirector {
         match self {
             Self::Rules => f.write_str("redirected"),
             Self::Nobody(Evidence::PassedOver(PassedOver::Arrival)) => {
-                f.write_str("nobody redirected it, it is for the listener itself")
+                f.write_str("not redirected: the client connected to this listener directly")
             }
             Self::Nobody(Evidence::PassedOver(PassedOver::Client)) => {
                 f.write_str(platform::CLIENT_ITSELF)
             }
             Self::Nobody(Evidence::Unlisted) => {
-                f.write_str("nobody redirected it, as far as the recovery_methods tell")
+                f.write_str("not redirected, as far as the recovery_methods tell")
             }
             Self::Nobody(Evidence::PassedOver(PassedOver::Listener)) => f.write_str(
-                "it is for a listener of this Envoy (an address of this host, a port of \
-                 listener_ports)",
+                "not redirected: it is for a listener of this Envoy (an address of this host, a \
+                 port of listener_ports)",
             ),
             Self::Nobody(Evidence::Unmarked(mark)) => {
-                write!(
-                    f,
-                    "nobody redirected it: {mark} redirect_mark {}",
-                    mark.wanted
-                )
+                write!(f, "not redirected: {mark} redirect_mark is {}", mark.wanted)
             }
             Self::Envoy(mark) => write!(
                 f,
-                "Envoy's own connection, redirected once more: {mark} own_mark {}",
+                "Envoy's own connection, redirected once more: {mark} own_mark is {}",
                 mark.wanted
             ),
         }

@@ -165,7 +165,7 @@ fn lines_name_the_address_that_is_not_listed() {
             line(
                 Level::Warn,
                 "SO_ORIGINAL_DST is not among the recovery_methods; the socket's own address \
-                 10.8.0.8:80 is not in local_destinations: nobody redirected it, as far as the \
+                 10.8.0.8:80 is not in local_destinations: not redirected, as far as the \
                  recovery_methods tell, closed",
             ),
         ]

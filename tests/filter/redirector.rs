@@ -295,14 +295,15 @@ fn lines_of_what_is_restored_all_the_same() {
         (
             r#"{ "redirect_mark": "0x1" }"#,
             redirected(to),
-            "destination 10.2.0.2:80 by SO_ORIGINAL_DST: nobody redirected it: its mark is 0x0, \
-             redirect_mark 0x1, restored all the same",
+            "destination 10.2.0.2:80 by SO_ORIGINAL_DST: not redirected: its mark is 0x0, \
+             redirect_mark is 0x1, restored anyway",
         ),
         (
             r#"{ "listener_ports": [15006] }"#,
             reversed,
-            "destination 10.1.0.2:1000 by SO_ORIGINAL_DST: that is the client itself: connection \
-             tracking saw only the answers (NOTRACK in one direction), restored all the same",
+            "destination 10.1.0.2:1000 by SO_ORIGINAL_DST: that is the client's own address: \
+             connection tracking saw only the answers (exempt both directions by NOTRACK, or \
+             neither), restored anyway",
         ),
     ] {
         accept(options, &mut over(socket, AT));
@@ -320,32 +321,32 @@ fn lines_name_the_evidence() {
         (
             format!("{{ {close} }}"),
             redirected(AT),
-            "destination 10.1.0.1:15001 by SO_ORIGINAL_DST: nobody redirected it, it is for the \
-             listener itself, closed",
+            "destination 10.1.0.1:15001 by SO_ORIGINAL_DST: not redirected: the client connected \
+             to this listener directly, closed",
         ),
         (
             format!(r#"{{ {close}, "listener_ports": [15006] }}"#),
             redirected(OWN),
-            "destination 127.0.0.1:15006 by SO_ORIGINAL_DST: it is for a listener of this Envoy (an \
-             address of this host, a port of listener_ports), closed",
+            "destination 127.0.0.1:15006 by SO_ORIGINAL_DST: not redirected: it is for a listener \
+             of this Envoy (an address of this host, a port of listener_ports), closed",
         ),
         (
             format!(r#"{{ {close}, "redirect_mark": "0x1/0xff" }}"#),
             marked(redirected("10.2.0.2:80"), 0x539),
-            "destination 10.2.0.2:80 by SO_ORIGINAL_DST: nobody redirected it: its mark is 0x539, \
-             redirect_mark 0x1/0xff, closed",
+            "destination 10.2.0.2:80 by SO_ORIGINAL_DST: not redirected: its mark is 0x539, \
+             redirect_mark is 0x1/0xff, closed",
         ),
         (
             r#"{ "own_mark": 1337 }"#.to_owned(),
             marked(redirected("10.2.0.2:80"), 0x539),
             "destination 10.2.0.2:80 by SO_ORIGINAL_DST: Envoy's own connection, redirected once \
-             more: its mark is 0x539, own_mark 0x539, closed",
+             more: its mark is 0x539, own_mark is 0x539, closed",
         ),
         (
             r#"{ "own_mark": 1337 }"#.to_owned(),
             redirected("10.2.0.2:80").with(Question::MARK, Err(libc::EBADF)),
             "destination 10.2.0.2:80 by SO_ORIGINAL_DST: Envoy's own connection, redirected once \
-             more: the kernel does not tell its mark, own_mark 0x539, closed",
+             more: the kernel does not tell its mark, own_mark is 0x539, closed",
         ),
     ] {
         accept(&options, &mut over(socket, AT));
@@ -363,9 +364,9 @@ fn a_connection_restored_to_the_listener_is_told_of_once() {
     }
     let line = format!(
         "original_dst: connection from 10.1.0.2:1000 at {AT}: destination {AT} by SO_ORIGINAL_DST: \
-         nobody redirected it, it is for the listener itself, restored all the same: an ORIGINAL_DST \
-         cluster now connects Envoy to itself, over and over; unredirected_connections: CLOSE refuses \
-         such connections (this line is not repeated)"
+         not redirected: the client connected to this listener directly, restored anyway: an \
+         ORIGINAL_DST cluster now connects Envoy to itself, over and over; \
+         unredirected_connections: CLOSE refuses such connections (this line is not repeated)"
     );
     assert_eq!(logged(), [(Level::Warn, line)]);
 }

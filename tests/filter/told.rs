@@ -338,8 +338,8 @@ fn the_cause_of_no_destination_is_named() {
     let malformed = Socket::untracked().with(Question::ORIGINAL_DST, Ok(vec![0; 3]));
     assert_eq!(
         line("", over(malformed, AT)),
-        "10.1.0.2:1000 at 10.1.0.1:15001: the kernel's answer for SO_ORIGINAL_DST is no address: not \
-         an address that this Envoy takes, left as it came"
+        "10.1.0.2:1000 at 10.1.0.1:15001: the kernel's answer for SO_ORIGINAL_DST is not an \
+         address: not an address that this Envoy takes, left as it came"
     );
 }
 
@@ -355,13 +355,13 @@ fn what_came_with_an_internal_connection_is_named() {
         ),
         (
             internal().with_metadata(NAME, "local", "nonsense"),
-            "no IP address: the destination by METADATA is no IP:port: not an address that this Envoy \
-             takes, left as it came",
+            "no IP address: the destination by METADATA is not of the form IP:port, such as \
+             10.2.0.2:8080: not an address that this Envoy takes, left as it came",
         ),
         (
             internal().with_filter_state(&format!("{NAME}.local_ip"), "nonsense"),
-            "no IP address: the destination by FILTER_STATE is no IP:port: not an address that this \
-             Envoy takes, left as it came",
+            "no IP address: the destination by FILTER_STATE is not of the form IP:port, such as \
+             10.2.0.2:8080: not an address that this Envoy takes, left as it came",
         ),
         // The interface's name is known; this Envoy, which is 1.37, takes no scope.
         #[cfg(not(windows))]
@@ -374,7 +374,8 @@ fn what_came_with_an_internal_connection_is_named() {
             internal()
                 .with_metadata(NAME, "local", "10.2.0.2:80")
                 .with_filter_state(&format!("{NAME}.source_ip"), "nobody"),
-            "no IP address: the source in filter state is no IP:port",
+            "no IP address: the source in filter state is not of the form IP:port, such as \
+             10.2.0.2:8080",
         ),
     ] {
         assert_eq!(line("", connection), expected);

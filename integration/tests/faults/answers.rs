@@ -14,12 +14,12 @@ use lab::To;
 
 /// A fault, the counter that it moves, and what a log line says of it.
 const FAULTS: [(&str, &str, &str); 9] = [
-    ("length 0", "invalid_address", "is no address"),
-    ("length 2", "invalid_address", "is no address"),
-    ("length 15", "invalid_address", "is no address"),
-    ("length 128", "invalid_address", "is no address"),
-    ("family 1", "invalid_address", "is no address"),
-    ("fill 255", "invalid_address", "is no address"),
+    ("length 0", "invalid_address", "is not an address"),
+    ("length 2", "invalid_address", "is not an address"),
+    ("length 15", "invalid_address", "is not an address"),
+    ("length 128", "invalid_address", "is not an address"),
+    ("family 1", "invalid_address", "is not an address"),
+    ("fill 255", "invalid_address", "is not an address"),
     ("errno 1", "unavailable", "Operation not permitted"),
     ("errno 12", "unavailable", "Cannot allocate memory"),
     ("errno 92", "unavailable", "not loaded in this kernel"),

@@ -129,32 +129,32 @@ const ROWS: [Row; 14] = [
         Metadata,
         "example.com:80",
         "warning",
-        "the destination by METADATA is no IP:port: not an address that this Envoy takes, left as \
-         it came",
+        "the destination by METADATA is not of the form IP:port, such as 10.2.0.2:8080: not an \
+         address that this Envoy takes, left as it came",
     ),
     (
         "unrecovered_connections: CLOSE",
         FilterState,
         "10.2.0.2",
         "warning",
-        "the destination by FILTER_STATE is no IP:port: not an address that this Envoy takes, \
-         closed",
+        "the destination by FILTER_STATE is not of the form IP:port, such as 10.2.0.2:8080: not an \
+         address that this Envoy takes, closed",
     ),
     (
         "unredirected_connections: IGNORE",
         Direct,
         OWN,
         "warning",
-        "destination 10.1.0.1:LISTENER by SO_ORIGINAL_DST: nobody redirected it, it is for the \
-         listener itself, left as it came",
+        "destination 10.1.0.1:LISTENER by SO_ORIGINAL_DST: not redirected: the client connected to \
+         this listener directly, left as it came",
     ),
     (
         "{ unredirected_connections: CLOSE, listener_ports: [LISTENER] }",
         TproxyUntracked,
         OWN,
         "warning",
-        "destination 10.1.0.1:LISTENER by TRANSPARENT: it is for a listener of this Envoy (an \
-         address of this host, a port of listener_ports), closed",
+        "destination 10.1.0.1:LISTENER by TRANSPARENT: not redirected: it is for a listener of \
+         this Envoy (an address of this host, a port of listener_ports), closed",
     ),
     (
         "destinations: { deny: [private] }",
@@ -186,7 +186,7 @@ const ROWS: [Row; 14] = [
         UPSTREAM,
         "warning",
         "destination 10.2.0.2:8080 by SO_ORIGINAL_DST: denied by the rules in destinations: \
-         deny[0] private, restored all the same",
+         deny[0] private, restored anyway",
     ),
     (
         "destinations: { deny: [private] }",

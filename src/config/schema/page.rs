@@ -9,8 +9,12 @@ const INTRODUCTION: &str = "\
 
 <!-- Made from the Rust types: UPDATE_SCHEMA=1 cargo test -p envoy-original-dst schema -->
 
-The value of `filter_config`: an object, as a `google.protobuf.Struct`, or as JSON text in a `StringValue` or `BytesValue`.
+Options are the fields of `filter_config`. Write it as a `google.protobuf.Struct`, or as JSON text in a `StringValue` or
+`BytesValue`; a `TypedStruct` works in Envoy 1.40 alone. An unknown field or a wrong value is refused when the listener is
+loaded, with a log line that says what is accepted. `make validate CONFIG=FILE` shows that line before.
 [`original_dst.schema.json`](../envoy-configs/original_dst.schema.json) is the same as a JSON Schema.
+
+For complete configs see the [examples](examples.md), for what words mean the [glossary](glossary.md).
 ";
 
 /// The page, and what it is made of.
@@ -36,6 +40,7 @@ fn page(schema: &Value) -> String {
         linked: Vec::new(),
     };
     page.paragraph(&description(schema));
+    page.overview(&schema["properties"]);
     page.options(&schema["properties"]);
     let mut written = 0;
     while let Some(name) = page.linked.get(written).copied() {
@@ -46,6 +51,20 @@ fn page(schema: &Value) -> String {
 }
 
 impl<'a> Page<'a> {
+    /// A line for each option: its name, and what it is in one sentence.
+    fn overview(&mut self, options: &Value) {
+        let row = |(name, option)| {
+            let description = description(option);
+            let sentence = description
+                .split_once(". ")
+                .map_or(&*description, |(first, _)| first);
+            let sentence = sentence.trim_end_matches('.');
+            format!("\n| [`{name}`](#{name}) | {sentence} |")
+        };
+        let rows: String = options.as_object().unwrap().iter().map(row).collect();
+        self.paragraph(&format!("| option | meaning |\n|---|---|{rows}"));
+    }
+
     fn options(&mut self, options: &'a Value) {
         for (name, option) in options.as_object().unwrap() {
             self.paragraph(&format!("## {name}"));

@@ -11,8 +11,8 @@ pub const LOST: &str = "likely the iptables rules of this network namespace are 
                         traffic from connection tracking";
 
 /// The answer names the client.
-pub const CLIENT_ITSELF: &str = "that is the client itself: connection tracking saw only the answers \
-                                 (NOTRACK in one direction)";
+pub const CLIENT_ITSELF: &str = "that is the client's own address: connection tracking saw only the \
+                                 answers (exempt both directions by NOTRACK, or neither)";
 
 /// What an error of `SO_ORIGINAL_DST` says, if that is more than the kernel's own words for it.
 pub fn cause(errno: i32) -> Option<&'static str> {

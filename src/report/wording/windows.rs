@@ -11,7 +11,7 @@ pub const NO_MARKS: &str = "redirect_mark, own_mark: Windows has no marks: leave
 pub const LOST: &str = "likely the HNS policies that redirect to this listener are gone";
 
 /// The answer names the client.
-pub const CLIENT_ITSELF: &str = "that is the client itself";
+pub const CLIENT_ITSELF: &str = "that is the client's own address";
 
 /// The listener states no direction.
 pub const NO_DIRECTION: &str = "no destination: on Windows the listener needs a traffic_direction, INBOUND \
