@@ -34,8 +34,8 @@ const NOTES: &str = "
   UH        No healthy upstream: without the module, the ORIGINAL_DST cluster has no address.";
 
 const NEXT: &str = "
-Next: copy envoy-configs/redirect.yaml, and target/release/liboriginal_dst.so into the directory
-that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names for your Envoy. README.md has all options.";
+Next: docs/getting-started/host.md does the same with an Envoy of your own, step by step.
+docs/options.md has all options, envoy-configs/ the configs that ran here.";
 
 fn main() -> ExitCode {
     let start = Instant::now();
