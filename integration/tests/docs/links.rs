@@ -1,12 +1,13 @@
 //! Every link to another place in the repository leads there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use lab::workspace;
 use serde_json::Value;
 
-use lab::markdown::{Document, documents};
+use lab::markdown::{Document, documents, files};
 
 #[test]
 fn links_lead_somewhere() {
@@ -57,6 +58,23 @@ fn links_of_alerts_lead_somewhere() {
         alerts += 1;
     }
     assert!(alerts > 0, "no alerts were found: this checks nothing");
+}
+
+/// The site has the pages that its summary lists, and no other.
+#[test]
+fn links_of_the_summary_lead_to_every_page() {
+    let summary = Document::read("docs/SUMMARY.md");
+    let listed: BTreeSet<PathBuf> = summary
+        .links()
+        .iter()
+        .map(|link| plain(&summary.path.with_file_name(link)).expect("in the repository"))
+        .collect();
+    let missing: Vec<PathBuf> = files("md")
+        .into_iter()
+        .filter(|page| page.starts_with("docs") && *page != summary.path)
+        .filter(|page| !listed.contains(page))
+        .collect();
+    assert!(missing.is_empty(), "not in docs/SUMMARY.md: {missing:?}");
 }
 
 fn is_elsewhere(link: &str) -> bool {

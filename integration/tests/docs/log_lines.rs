@@ -14,12 +14,14 @@ use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::library::not_loaded;
+use crate::session::OUTPUT;
 use lab::markdown::documents;
 
 const PORT: u16 = 8080;
 const VERSION: Version = Version::V1_40;
-/// The kinds of blocks with log lines.
-const KINDS: [&str; 3] = ["text log", "text envoy", "text envoy 1.38"];
+/// The kinds of blocks with log lines, and the one of what commands print, which is compared where
+/// they are run.
+const KINDS: [&str; 4] = ["text log", "text envoy", "text envoy 1.38", OUTPUT];
 
 #[test]
 fn quoted_lines_are_written() {
@@ -81,7 +83,7 @@ fn quotes(kind: &str) -> Vec<String> {
 }
 
 /// Whether a line is a quote whose `<…>` stand for any text.
-fn is_like(line: &str, quote: &str) -> bool {
+pub fn is_like(line: &str, quote: &str) -> bool {
     let (first, rest) = quote.split_once('<').unwrap_or((quote, ""));
     let Some(mut left) = line.strip_prefix(first) else {
         return false;
