@@ -31,7 +31,7 @@ const VIP: &str = "203.0.113.7";
 type Check = fn(&Site, &str);
 
 /// What each recipe has to do.
-const CHECKS: [(&str, Check); 16] = [
+const CHECKS: [(&str, Check); 17] = [
     ("redirect-outbound-iptables", Site::redirects_outbound),
     ("redirect-outbound-nftables", Site::redirects_outbound),
     ("redirect-inbound-iptables", Site::redirects_inbound),
@@ -46,6 +46,7 @@ const CHECKS: [(&str, Check); 16] = [
     ("sk-lookup", Site::steers),
     ("notrack-trap", Site::falls_into_the_trap),
     ("notrack-mend", Site::gets_out_of_the_trap),
+    ("forward-drop", Site::drops_what_passes_by),
     ("conntrack-size", Site::shows_the_table),
     ("remove-notrack", Site::tracks_again),
 ];
@@ -62,6 +63,9 @@ const REMOVALS: [(&str, &str); 8] = [
     ("tproxy-nftables", "remove-tproxy-nftables"),
 ];
 
+/// A recipe that another one's check runs.
+const REMOVED_BESIDES: &str = "remove-forward-drop";
+
 #[test]
 fn rules_are_taken_away_and_open_connections_live_on() {
     for (recipe, removal) in REMOVALS {
@@ -75,7 +79,12 @@ fn every_recipe_works() {
     let recipes = recipes();
     let removing = REMOVALS.map(|(_, removal)| [removal.to_owned(), later(removal)]);
     let checked = CHECKS.map(|(name, _)| name.to_owned());
-    let known: BTreeSet<String> = removing.into_iter().flatten().chain(checked).collect();
+    let known: BTreeSet<String> = removing
+        .into_iter()
+        .flatten()
+        .chain(checked)
+        .chain([REMOVED_BESIDES.to_owned()])
+        .collect();
     let unknown: Vec<&String> = recipes
         .keys()
         .filter(|name| !known.contains(*name))
@@ -216,6 +225,22 @@ impl Site {
         self.run("redirect-inbound-iptables");
         self.run(recipe);
         self.passes_by(&self.lab.client, &UPSTREAM, PORT);
+    }
+
+    /// With the redirecting rules and without them.
+    fn drops_what_passes_by(&self, recipe: &str) {
+        let envoy = self.proxy();
+        self.run("redirect-inbound-iptables");
+        self.run(recipe);
+        self.restores(&envoy, &self.lab.client, &UPSTREAM, "restored_redirect");
+        self.run("remove-iptables");
+        for ip in UPSTREAM {
+            let to = SocketAddr::new(ip, PORT);
+            tcp_ask(&self.lab.client, to).expect_err("nothing is forwarded");
+        }
+        self.run(REMOVED_BESIDES);
+        self.passes_by(&self.lab.client, &UPSTREAM, PORT);
+        self.leaves_nothing("forward -i");
     }
 
     fn gets_out_of_the_trap(&self, recipe: &str) {
