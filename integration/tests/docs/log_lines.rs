@@ -43,15 +43,19 @@ fn quoted_lines_of_envoy_are_written() {
             ill_configured(version),
             not_loaded(version),
             not_capable(version),
+            ill_formed(version),
         ]
         .concat();
+        // Of messages about JSON, Envoy's spaces are many, and others each time.
+        let words: Vec<&str> = written.split_whitespace().collect();
+        let words = words.join(" ");
         let mut wanted = quotes("text envoy");
         if version >= Version::V1_38 {
             wanted.extend(quotes("text envoy 1.38"));
         }
         for quote in wanted {
             assert!(
-                written.contains(&quote),
+                words.contains(&quote),
                 "{version}: not written: {quote}\n---- but\n{written}"
             );
         }
@@ -138,6 +142,24 @@ fn ill_options() -> Value {
 fn ill_configured(version: Version) -> String {
     let listener = Listener::new("0.0.0.0:15001").filter(ill_options());
     validate(version, &bootstrap([listener.tcp()], [])).expect_err("refused")
+}
+
+/// What it writes of options that are not in a message, or not in its `value`.
+fn ill_formed(version: Version) -> String {
+    let empty = module_filter(Some(json!({})));
+    let kind = empty["typed_config"]["filter_config"]["@type"].clone();
+    let options = [
+        json!({ "unredirected_connections": "CLOSE" }),
+        json!({ "@type": kind, "unredirected_connections": "CLOSE" }),
+    ];
+    options
+        .map(|options| {
+            let mut filter = empty.clone();
+            filter["typed_config"]["filter_config"] = options;
+            let listener = Listener::new("0.0.0.0:15001").filter(filter);
+            validate(version, &bootstrap([listener.tcp()], [])).expect_err("refused")
+        })
+        .concat()
 }
 
 /// What it writes if it may not have a transparent listener.
