@@ -1,9 +1,10 @@
 //! The pages of the first steps: their commands, run as they stand, and what these print.
 
+use std::fs;
 use std::process::Command;
 
 use lab::address::UPSTREAM_V4;
-use lab::{Lab, workspace};
+use lab::{Lab, Version, workspace};
 use serde_json::Value;
 
 use crate::session::{OWN_DIRECTORIES, OWN_HOST, Session, host, own_host};
@@ -107,6 +108,51 @@ fn pod() -> Vec<Value> {
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
+}
+
+/// The picture in the README shows what the demo prints, but for times and ports.
+#[test]
+fn the_picture_of_the_demo() {
+    let demo = Command::new(env!("CARGO_BIN_EXE_demo"))
+        .env("ENVOY_VERSION", Version::V1_40.to_string())
+        .output()
+        .expect("run the demo");
+    let printed = String::from_utf8(demo.stdout).expect("UTF-8");
+    let picture = workspace().join("docs/pictures/demo.svg");
+    let picture = fs::read_to_string(picture).expect("the picture");
+    let texts = picture.lines().filter(|line| line.starts_with("<text"));
+    let drawn: Vec<String> = texts.skip(1).map(|line| shape(&untagged(line))).collect();
+    let printed: Vec<String> = printed.trim_end().lines().map(shape).collect();
+    assert_eq!(drawn, printed, "run scripts/demo-picture");
+}
+
+/// A line of SVG as text.
+fn untagged(line: &str) -> String {
+    let parts = line
+        .split('<')
+        .filter_map(|part| Some(part.split_once('>')?.1));
+    let text: String = parts.collect();
+    let text = text.replace("&lt;", "<").replace("&gt;", ">");
+    text.replace("&#x27;", "'")
+        .replace("&quot;", "\"")
+        .replace("&amp;", "&")
+}
+
+/// A line without what differs: the time in front of a step, the client's port.
+fn shape(line: &str) -> String {
+    let line = line.trim();
+    if let Some((time, step)) = line.split_once(" s  ")
+        && time.parse::<f32>().is_ok()
+    {
+        return step.to_owned();
+    }
+    match line.split_once(" at ") {
+        Some((client, listener)) if client.starts_with("connection from ") => {
+            let (ip, _port) = client.rsplit_once(':').expect("IP:port");
+            format!("{ip} at {listener}")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// The page of the counters shows what the first steps on a host have counted.
