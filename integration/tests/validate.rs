@@ -33,9 +33,17 @@ fn files(watched: &Watched, denied: &str) -> Vec<PathBuf> {
     watched.put("ecds.yaml", yaml);
     watched.put_listeners("lds.json", 1, &[listener(denied)]);
     watched.put_filter("ecds.json", 1, &filter(denied));
-    ["bootstrap.json", "ecds.yaml", "lds.json", "ecds.json"]
-        .map(|name| watched.file(name))
-        .into()
+    let part = json!({ "listener_filters": [filter(denied)] });
+    watched.put("part.json", part.to_string());
+    [
+        "bootstrap.json",
+        "ecds.yaml",
+        "lds.json",
+        "ecds.json",
+        "part.json",
+    ]
+    .map(|name| watched.file(name))
+    .into()
 }
 
 fn validate(path: &Path) -> Output {

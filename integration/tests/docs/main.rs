@@ -6,6 +6,7 @@ mod library;
 mod links;
 mod log_lines;
 mod names;
+mod readme;
 mod recipes;
 mod session;
 mod unsafe_code;

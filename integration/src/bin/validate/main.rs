@@ -1,5 +1,5 @@
-//! Checks a config before it is loaded: a bootstrap, or a file of listeners or filters (LDS, ECDS), by a
-//! stock Envoy with the module. Says what is wrong in the module's own words.
+//! Checks a config before it is loaded: a bootstrap, a file of listeners or filters (LDS, ECDS), or the
+//! `listener_filters` of a listener, by a stock Envoy with the module. Says what is wrong in the module's own words.
 
 mod wrap;
 
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use lab::{Version, validate, validate_file};
 use serde_json::Value;
 
-use wrap::wrap;
+use wrap::{wrap, wrap_filters};
 
 /// What a bootstrap has that lets Envoy fetch the rest later: that is not checked with it.
 const FETCHED: [&str; 2] = ["config_discovery", "lds_config"];
@@ -44,9 +44,13 @@ fn check(path: &Path, version: Version) -> Result<Vec<String>, String> {
     let path = path.canonicalize().map_err(|error| error.to_string())?;
     let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
     let value: Value = serde_saphyr::from_str(&text).map_err(|error| error.to_string())?;
-    match value.get("resources") {
-        Some(resources) => {
-            let config = wrap(resources)?;
+    let wrapped = match (value.get("resources"), value.get("listener_filters")) {
+        (Some(resources), _) => Some(wrap(resources)?),
+        (None, Some(filters)) => Some(wrap_filters(filters)),
+        (None, None) => None,
+    };
+    match wrapped {
+        Some(config) => {
             validate(version, &config).map_err(|log| reasons(&log))?;
             Ok(Vec::new())
         }

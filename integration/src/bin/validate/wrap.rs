@@ -28,6 +28,13 @@ pub fn wrap(resources: &Value) -> Result<Value, String> {
     Ok(bootstrap(listeners, []))
 }
 
+/// A config with one listener, which has these listener filters.
+pub fn wrap_filters(filters: &Value) -> Value {
+    let mut listener = Listener::new("127.0.0.1:15001").tcp();
+    listener["listener_filters"] = filters.clone();
+    bootstrap([listener], [])
+}
+
 /// The clusters that routes lead to are in another file.
 fn without_clusters(mut value: Value) -> Value {
     match &mut value {
