@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo validate bench soak build test races compose-test image-test check windows fuzz mutants fmt dist dist-test setup clean packages root
+.PHONY: help demo validate bench soak build test races compose-test compose-page-test image-test docs check windows fuzz mutants fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -42,6 +42,10 @@ compose-test: root build ## Try every path through a gateway and a mesh of conta
 	@scripts/engine
 	@scripts/compose-test
 
+compose-page-test: root build ## Run the commands of docs/getting-started/compose.md
+	@scripts/engine
+	@scripts/compose-page-test
+
 image-test: root build ## Build and try the images of the Dockerfile
 	@scripts/engine
 	@scripts/image-test
@@ -54,10 +58,14 @@ check: packages ## Check format, lints, documentation, links, manifests, alert r
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
 	cargo test --quiet --package integration --test docs links
+	scripts/docs
 	scripts/manifests
 	scripts/rules
 	scripts/audit
 	scripts/newer-envoys
+
+docs: packages ## Build the site of the documents, and follow its links: target/docs
+	@scripts/docs
 
 windows: packages ## Build the DLL for Windows, and test it under Wine
 	@scripts/windows
@@ -89,7 +97,7 @@ clean: ## Remove target/: what was built, and the Envoys
 help: ## List the targets
 	@awk -F ':.*## ' ' \
 	    /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 } \
+	    /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } \
 	' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needs Debian with cargo (rustup); demo, the tests, and whatever has to be installed, need root."

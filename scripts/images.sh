@@ -3,7 +3,7 @@
 # so that one that is there is good.
 
 debian=bookworm
-base_packages=ca-certificates,iproute2,iptables,python3
+base_packages=ca-certificates,curl,iproute2,iptables,python3
 
 # Sets BASE_IMAGE: Debian, and what the hosts of the tests need.
 base_image() {

@@ -1,7 +1,6 @@
 //! Commands of a page, run in the order of the page in one shell, and compared with the outputs
 //! that stand below them.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -106,15 +105,10 @@ impl Session {
             .current_dir(workspace())
             .env("PATH", path())
             .env_remove("LD_LIBRARY_PATH")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut shell = command.spawn().expect("start a shell");
-        let mut stdin = shell.stdin.take().expect("a pipe");
-        stdin
-            .write_all(script.as_bytes())
-            .expect("a shell that reads");
-        drop(stdin);
-        let output = shell.wait_with_output().expect("wait for the shell");
+            // Not by its input, which the commands may read.
+            .args(["-c", &script])
+            .stdin(Stdio::null());
+        let output = command.output().expect("run a shell");
         let output = String::from_utf8_lossy(&output.stdout);
         let printed: Vec<&str> = output.split_inclusive(&format!("{END}\n")).collect();
         for (number, step) in self.steps.iter().enumerate() {
