@@ -35,14 +35,15 @@ pub struct Config {
     /// DNAT. Default: `SO_ORIGINAL_DST`, then `TRANSPARENT`.
     pub recovery_methods: List<RecoveryMethod>,
 
-    /// The addresses that `LOCAL_ADDRESS` may take for a destination, with entries as in
-    /// `destinations`: those that routes, a VIP or sk_lookup bring to the listener as they are. This
-    /// option and that method need each other. A socket whose own address is none of them is left to
-    /// the next method. If that has no destination either, the connection is for this host itself:
-    /// `unredirected_connections` decides where the kernel tracks it or `SO_ORIGINAL_DST` is not among
-    /// the methods, `unrecovered_connections` elsewhere; guard with both. It does not stop Envoy from
-    /// connecting to itself at a listed address: `redirect_mark` does, or a route that leads Envoy's
-    /// own packets away. Default: none.
+    /// The addresses that `LOCAL_ADDRESS` may take for a destination: those that a route, a VIP or
+    /// sk_lookup brings to the listener unchanged. Entries are written as in `destinations`. The
+    /// option and the method need each other. If a socket's own address is not listed, the next
+    /// method is asked. If no method finds a destination, the connection is for this host itself.
+    /// Then `unredirected_connections` decides if the kernel tracks the connection or
+    /// `SO_ORIGINAL_DST` is not among the methods, else `unrecovered_connections`: set both to
+    /// `CLOSE`. This option does not stop Envoy from connecting to itself at a listed address. Use
+    /// `redirect_mark` for that, or a route that leads Envoy's own packets to another host. Default:
+    /// none.
     #[cfg_attr(
         test,
         schemars(with = "Places", skip_serializing_if = "Option::is_none")
@@ -50,16 +51,16 @@ pub struct Config {
     pub local_destinations: Option<Places>,
 
     /// What becomes of an unredirected connection, whose client connected to the proxy itself:
-    /// `RESTORE`, `IGNORE` (leave it as it came) or `CLOSE`. The kernel tells it by itself where it
-    /// tracks connections and the listener is not transparent; `listener_ports` or `redirect_mark`
-    /// say it everywhere. With `RESTORE` an `ORIGINAL_DST` cluster connects Envoy to itself, over
-    /// and over. After `IGNORE`, Envoy's own filter restores the connection anyway where the
-    /// listener sets `use_original_dst`. Default: `RESTORE`.
+    /// `RESTORE`, `IGNORE` (leave it as it came) or `CLOSE`. If the kernel tracks connections and the
+    /// listener is not transparent, the module knows such a connection by itself. In all other cases
+    /// set `listener_ports` or `redirect_mark` too. With `RESTORE`, an `ORIGINAL_DST` cluster connects
+    /// Envoy to itself, over and over. With `IGNORE`, Envoy's own filter restores the connection
+    /// anyway if the listener sets `use_original_dst`. Default: `RESTORE`.
     pub unredirected_connections: UnredirectedConnections,
 
-    /// The ports, 1 to 65535, that Envoy's own listeners are bound to: Envoy does not tell them. A
-    /// connection whose destination is an address of this host with one of these ports is
-    /// unredirected, whichever method found the destination. Default: none.
+    /// The ports, 1 to 65535, that Envoy's own listeners are bound to. Envoy does not tell them to the
+    /// module. If the destination of a connection is an address of this host with one of these ports,
+    /// the connection is unredirected, whichever method found the destination. Default: none.
     pub listener_ports: ListenerPorts,
 
     /// The mark that the redirecting rule sets on packets, as iptables writes it: `"0x1"`, or
@@ -89,11 +90,12 @@ pub struct Config {
     #[cfg_attr(test, schemars(with = "bool", skip_serializing_if = "Option::is_none"))]
     pub hand_off: Option<bool>,
 
-    /// Whether the result is written to dynamic metadata, namespace `original_dst`, for the access
-    /// logs of listeners and TCP proxies: `verdict`, `method`, `destination`, `source`,
-    /// `listener_address` and, if it was denied, `rule`; of a restored connection `verdict` and `method`
-    /// alone, since Envoy's own operators show the rest. So that they tell the truth, each connection is
-    /// looked at as closely as with a guard. `true` or `false`. Default: `false`.
+    /// Whether the result is written to dynamic metadata: `true` or `false`. The access logs of
+    /// listeners and TCP proxies can show it. The namespace is `original_dst`, the keys are `verdict`,
+    /// `method`, `destination`, `source`, `listener_address` and, for a denied connection, `rule`. A
+    /// restored connection has `verdict` and `method` alone, since Envoy's own operators show the
+    /// rest. To be sure of them, the module looks at each connection as closely as with a guard.
+    /// Default: `false`.
     pub publish_metadata: bool,
 
     /// Whether what `publish_metadata` writes is written to filter state, as `original_dst.verdict`
