@@ -173,6 +173,14 @@ pub fn limited(mut cluster: Value, connections: u64) -> Value {
     cluster
 }
 
+/// The cluster, whose connections carry this mark.
+pub fn marked(mut cluster: Value, mark: u32) -> Value {
+    // SOL_SOCKET and SO_MARK.
+    let mark = json!({ "level": 1, "name": 36, "int_value": mark, "state": "STATE_PREBIND" });
+    cluster["upstream_bind_config"] = json!({ "socket_options": [mark] });
+    cluster
+}
+
 /// A cluster of one fixed endpoint.
 pub fn static_cluster(name: &str, endpoint: SocketAddr) -> Value {
     let address = json!({ "socket_address": {

@@ -67,11 +67,8 @@ impl Rules {
 }
 
 /// The cluster, whose connections carry Envoy's mark.
-pub fn marked(mut cluster: Value) -> Value {
-    // SOL_SOCKET and SO_MARK.
-    let mark = json!({ "level": 1, "name": 36, "int_value": OWN, "state": "STATE_PREBIND" });
-    cluster["upstream_bind_config"] = json!({ "socket_options": [mark] });
-    limited(cluster, LIMIT)
+pub fn marked(cluster: Value) -> Value {
+    limited(lab::config::marked(cluster, OWN), LIMIT)
 }
 
 /// Asks through Envoy from both hosts, IPv4 and IPv6, and gives `check` each failure.
