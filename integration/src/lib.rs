@@ -24,6 +24,7 @@ pub mod access_log;
 pub mod address;
 pub mod client;
 pub mod config;
+pub mod kernel;
 pub mod markdown;
 pub mod module;
 

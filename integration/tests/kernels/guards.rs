@@ -82,7 +82,7 @@ const ROWS: [Row; 7] = [
 ];
 
 #[test]
-fn guards() {
+fn what_is_let_pass_and_what_is_closed() {
     let lab = Lab::new();
     let ports: Vec<u16> = (ASKED..).take(ROWS.len()).collect();
     let _upstream = Upstream::start(&lab.upstream, &[&[PORT], &ports[..]].concat());

@@ -13,6 +13,7 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
     Scenario {
         name: name.into(),
         versions: Version::ALL[0]..=Version::ALL[Version::ALL.len() - 1],
+        needs_mptcp: false,
         bench: Bench::Shared,
         rules: Vec::new(),
         listen: Listen {
@@ -58,6 +59,14 @@ impl Scenario {
     pub fn until(self, version: Version) -> Self {
         Self {
             versions: *self.versions.start()..=version,
+            ..self
+        }
+    }
+
+    /// Only where the kernel has MPTCP.
+    pub fn needs_mptcp(self) -> Self {
+        Self {
+            needs_mptcp: true,
             ..self
         }
     }

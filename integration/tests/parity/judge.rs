@@ -23,6 +23,17 @@ pub struct Three {
 pub fn judge(placed: Placed, three: &Three) -> Vec<String> {
     let (scenario, _) = placed;
     let mut wrong = Vec::new();
+    for (who, seen) in [
+        ("built-in", &three.builtin),
+        ("module", &three.module),
+        ("without a filter", &three.nothing),
+    ] {
+        let refused = seen.refused.as_ref();
+        wrong.extend(refused.map(|log| format!("{who}: Envoy does not start with it: {log}")));
+    }
+    if !wrong.is_empty() {
+        return wrong;
+    }
     let mut hold = |who: &str, expected: &Expected, seen: &Observed| {
         wrong.extend(failures(placed, expected, seen).map(|line| format!("{who}: {line}")));
     };

@@ -18,6 +18,10 @@ mod traffic;
 
 use std::process::ExitCode;
 
+use lab::kernel::{has_mptcp, not_run};
+
+use crate::scenario::Scenario;
+
 fn main() -> ExitCode {
     let arguments = arguments::read();
     let mut scenarios = table::scenarios();
@@ -28,16 +32,36 @@ fn main() -> ExitCode {
             .for_each(|scenario| println!("{}: test", scenario.name));
         return ExitCode::SUCCESS;
     }
+    let lacking = if has_mptcp() {
+        0
+    } else {
+        leave_out_mptcp(&mut scenarios)
+    };
     let (passed, failed) = if scenarios.is_empty() {
         (0, 0)
     } else {
         suite::run(scenarios)
     };
-    println!("\n{passed} passed, {failed} failed");
+    match lacking {
+        0 => println!("\n{passed} passed, {failed} failed"),
+        _ => println!("\n{passed} passed, {failed} failed, {lacking} scenarios NOT run"),
+    }
     // That nothing was run is as it should be only if nothing was selected.
     if failed == 0 && (passed > 0 || !arguments.selects_all()) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Names those that need MPTCP, and leaves them out: how many there are.
+fn leave_out_mptcp(scenarios: &mut Vec<Scenario>) -> usize {
+    let all = scenarios.len();
+    scenarios.retain(|scenario| {
+        if scenario.needs_mptcp {
+            not_run(&scenario.name, "MPTCP");
+        }
+        !scenario.needs_mptcp
+    });
+    all - scenarios.len()
 }

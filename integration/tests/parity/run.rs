@@ -22,6 +22,8 @@ pub struct Observed {
     pub log: Vec<Value>,
     /// What Envoy said when it died of it.
     pub death: Option<String>,
+    /// What Envoy said when it did not start with it.
+    pub refused: Option<String>,
     /// The module's counters that are not zero; of all scenarios of the same Envoy.
     pub counters: Vec<(String, u64)>,
 }
@@ -29,8 +31,25 @@ pub struct Observed {
 /// How long connections may take to end after their clients are done.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs scenarios one after the other in one Envoy.
+/// Runs scenarios one after the other in one Envoy; in two if it does not start with all of them, and
+/// so on, until those that it refuses are alone.
 pub fn run(lab: &Lab, version: Version, kind: Kind, scenarios: &[Placed]) -> Vec<Observed> {
+    match builder(lab, version, kind, scenarios).try_start() {
+        Ok(envoy) => observe(lab, envoy, kind, scenarios),
+        Err(log) if scenarios.len() == 1 => vec![Observed {
+            refused: Some(last_words(&log)),
+            ..Observed::default()
+        }],
+        Err(_) => {
+            let (some, others) = scenarios.split_at(scenarios.len() / 2);
+            let half = |scenarios| run(lab, version, kind, scenarios);
+            [half(some), half(others)].concat()
+        }
+    }
+}
+
+/// An Envoy for some scenarios.
+fn builder(lab: &Lab, version: Version, kind: Kind, scenarios: &[Placed]) -> Builder {
     let (mut listeners, mut all_clusters) = (Vec::new(), Vec::from(clusters()));
     for (scenario, ports) in scenarios {
         let site = Site {
@@ -53,7 +72,11 @@ pub fn run(lab: &Lab, version: Version, kind: Kind, scenarios: &[Placed]) -> Vec
         .config(config)
         .log_level("warning")
         .concurrency(workers);
-    let mut envoy = node.into_iter().fold(builder, Builder::argument).start();
+    node.into_iter().fold(builder, Builder::argument)
+}
+
+/// Runs scenarios in an Envoy that has started with them.
+fn observe(lab: &Lab, mut envoy: Envoy, kind: Kind, scenarios: &[Placed]) -> Vec<Observed> {
     let mut observed: Vec<Observed> = Vec::new();
     for (scenario, ports) in scenarios {
         let mut seen = Observed::default();
@@ -121,12 +144,14 @@ fn death(envoy: &mut Envoy, patience: Duration) -> Option<String> {
         }
         thread::sleep(Duration::from_millis(20));
     }
-    let log = envoy.log();
-    let line = log
-        .lines()
-        .find(|line| line.contains("[critical]"))
-        .unwrap_or("nothing");
-    Some(line.to_owned())
+    Some(last_words(&envoy.log()))
+}
+
+/// Why an Envoy ended, by its log.
+fn last_words(log: &str) -> String {
+    let mut lines = log.lines();
+    let line = lines.find(|line| line.contains("[critical]"));
+    line.unwrap_or("nothing").to_owned()
 }
 
 /// Whether a listener with one of these ports has written the entry.

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub name: String,
     /// The Envoys that it runs in.
     pub versions: RangeInclusive<Version>,
+    /// Whether it needs a kernel with MPTCP.
+    pub needs_mptcp: bool,
     /// Which other scenarios it shares an Envoy with.
     pub bench: Bench,
     /// How its connections get to the listener.

@@ -342,17 +342,20 @@ fn untouched() -> Vec<Scenario> {
             .restored_to("10.1.0.1:L")
             .remote("[::ffff:10.1.0.2]:*"),
         scenario("REDIRECT, MPTCP listener and client")
+            .needs_mptcp()
             .rule(Redirect)
             .with(|listener| listener.field("enable_mptcp", json!(true)))
             .say("10.2.0.2:D", How::Mptcp)
             .left_at("10.1.0.1:L")
             .counted("unavailable"),
         scenario("REDIRECT, MPTCP listener, TCP client")
+            .needs_mptcp()
             .rule(Redirect)
             .with(|listener| listener.field("enable_mptcp", json!(true)))
             .ask("10.2.0.2:D")
             .restored(),
         scenario("REDIRECT, TCP listener, MPTCP client")
+            .needs_mptcp()
             .rule(Redirect)
             .say("10.2.0.2:D", How::Mptcp)
             .restored(),
