@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo validate bench soak build test races compose-test compose-page-test image-test docs check windows fuzz mutants fmt dist dist-test setup clean packages root
+.PHONY: help demo validate bench soak build test races kernels kernels-all compose-test compose-page-test image-test docs check windows fuzz mutants fmt dist dist-test setup clean packages root
 
 # The tests and the demo look for the library and the Envoys in target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_TARGET
@@ -37,6 +37,13 @@ test: root build ## Run every test, in every Envoy, and in containers where a Do
 	@scripts/prometheus
 	@status=0; scripts/races || status=$$?; cargo test --workspace --no-fail-fast || status=$$?; \
 	    scripts/container-tests || status=$$?; exit $$status
+
+kernels: root build ## Try an old kernel, a new one and one for arm64, in guests: KERNELS="6.1 arm64-7.x" SUITES="configs parity"
+	@scripts/kernels
+
+kernels-all: root build ## Run the long suites under every kernel, in some hours
+	@KERNELS="$${KERNELS:-$$(scripts/kernels --list)}" SUITES="$${SUITES:-kernels configs parity options}" \
+	    LIMIT="$${LIMIT:-7200}" scripts/kernels
 
 compose-test: root build ## Try every path through a gateway and a mesh of containers, in two minutes
 	@scripts/engine

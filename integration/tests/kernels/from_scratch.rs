@@ -43,7 +43,7 @@ fn from_no_conntrack_to_redirect() {
                 tool.tproxy(&lab.gateway, ASKED + kind, TRANSPARENT + kind);
             }
             site.restores(&format!("{version}, TPROXY by {tool:?}"), None);
-            tool.flush(&lab.gateway);
+            tool.flush(&lab.gateway, &["mangle"]);
         }
         assert!(!is_fresh || !tracks(), "TPROXY needs no tracking");
         for tool in Tool::ALL {
@@ -54,7 +54,7 @@ fn from_no_conntrack_to_redirect() {
                 &format!("{version}, REDIRECT by {tool:?}"),
                 Some(REDIRECTED),
             );
-            tool.flush(&lab.gateway);
+            tool.flush(&lab.gateway, &["mangle", "nat"]);
         }
         assert!(tracks(), "REDIRECT needs tracking");
         site.tunnels();

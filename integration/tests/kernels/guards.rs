@@ -107,7 +107,7 @@ fn what_is_let_pass_and_what_is_closed() {
                 );
             }
             drop(envoy);
-            tool.flush(&lab.gateway);
+            tool.flush(&lab.gateway, &["mangle", "nat"]);
         }
     }
 }

@@ -83,13 +83,14 @@ impl Tool {
         host.deliver_marked(MARK, "eth0");
     }
 
-    /// Removes its rules.
-    pub fn flush(self, host: &Netns) {
+    /// Removes its rules, which are in these tables of iptables. To look into the nat table is to have
+    /// the kernel track connections.
+    pub fn flush(self, host: &Netns, tables: &[&str]) {
         let Some(programs) = self.programs() else {
             return nft(host, "delete table inet lab");
         };
         for program in programs {
-            for table in ["mangle", "nat"] {
+            for table in tables {
                 host.sh(&format!("{program} -w -t {table} -F"));
             }
         }
