@@ -2,7 +2,7 @@
 
 use lab::client::reset;
 use lab::module::module_filter;
-use lab::{To, Version};
+use lab::{To, Version, eventually};
 use serde_json::json;
 
 use crate::site::{LISTENER, Site, counted, filters};
@@ -24,6 +24,10 @@ fn before_they_are_accepted() {
             }
             assert_eq!(site.waiting(), CLIENTS, "{version}, {name}: not accepted");
             envoy.resume();
+            // Envoy connects to the destination for each of them. On a slow machine, the time that a
+            // connection of its may take is over before it looks at the next one's.
+            eventually("they are accepted", || site.waiting() == 0);
+            envoy.idle_stats();
             match name {
                 "the module, refusing" => {
                     let [to, _] = site.destinations();
