@@ -41,7 +41,7 @@ test: root build ## Run every test, in every Envoy, and in containers where a Do
 kernels: root build ## Try an old kernel, a new one and one for arm64, in guests: KERNELS="6.1 arm64-7.x" SUITES="configs parity"
 	@scripts/kernels
 
-kernels-all: root build ## Run the long suites under every kernel, in some hours
+kernels-all: root build ## Run the long suites under every kernel, before a release; it takes hours
 	@KERNELS="$${KERNELS:-$$(scripts/kernels --list)}" SUITES="$${SUITES:-kernels configs parity options}" \
 	    LIMIT="$${LIMIT:-7200}" scripts/kernels
 
