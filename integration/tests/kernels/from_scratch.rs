@@ -42,7 +42,7 @@ fn from_no_conntrack_to_redirect() {
             for kind in 0..3 {
                 tool.tproxy(&lab.gateway, ASKED + kind, TRANSPARENT + kind);
             }
-            site.restores(&format!("{version}, TPROXY by {tool:?}"), None);
+            site.restores(&format!("{version}, TPROXY by {tool:?}"), TRANSPARENT);
             tool.flush(&lab.gateway, &["mangle"]);
         }
         assert!(!is_fresh || !tracks(), "TPROXY needs no tracking");
@@ -50,10 +50,7 @@ fn from_no_conntrack_to_redirect() {
             for kind in 0..3 {
                 tool.redirect(&lab.gateway, ASKED + kind, REDIRECTED + kind);
             }
-            site.restores(
-                &format!("{version}, REDIRECT by {tool:?}"),
-                Some(REDIRECTED),
-            );
+            site.restores(&format!("{version}, REDIRECT by {tool:?}"), REDIRECTED);
             tool.flush(&lab.gateway, &["mangle", "nat"]);
         }
         assert!(tracks(), "REDIRECT needs tracking");
@@ -100,35 +97,44 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Every connection that the rules redirect gets to where it wants to, if there is a filter.
-    /// `redirected` is where REDIRECT has sent it; TPROXY leaves its address as it is.
-    fn restores(&self, stage: &str, redirected: Option<u16>) {
+    /// Every connection that the rules redirect to these listeners gets to where it wants to, if there
+    /// is a filter. TPROXY leaves its address as it is.
+    fn restores(&self, stage: &str, listeners: u16) {
         for (ip, gateway) in [(UPSTREAM_V4, GATEWAY_V4), (UPSTREAM_V6, GATEWAY_V6)] {
             for (kind, name) in (0..).zip(NAMES) {
                 let what = format!("{stage}, {name}, {ip}");
-                let to = SocketAddr::new(ip, ASKED + kind);
-                if kind == 2 {
-                    self.is_closed(to, &what);
-                    continue;
+                let (to, listener) = (SocketAddr::new(ip, ASKED + kind), listeners + kind);
+                let came = match listeners {
+                    REDIRECTED => SocketAddr::new(gateway, listener),
+                    _ => to,
+                };
+                match kind {
+                    2 => self.is_closed(to, &what),
+                    _ => self.is_restored(to, came, listener, &what),
                 }
-                let came = redirected.map_or(to, |port| SocketAddr::new(gateway, port + kind));
-                self.is_restored(to, to, came, &what);
             }
         }
     }
 
-    fn is_restored(&self, asked: SocketAddr, to: SocketAddr, came: SocketAddr, what: &str) {
-        let answer = tcp_ask(&self.lab.client, asked);
+    fn is_restored(&self, to: SocketAddr, came: SocketAddr, listener: u16, what: &str) {
+        let before = self.envoy.access_log().len();
+        let answer = tcp_ask(&self.lab.client, to);
         let answer = answer.unwrap_or_else(|failure| panic!("{what}: {failure}"));
         assert_eq!(answer.reached.local, to, "{what}");
         assert_ne!(
             answer.reached.peer, answer.local,
             "{what}: not through Envoy"
         );
-        let client = answer.local.to_string();
+        // The kernel may choose a port of the client's again.
+        let (client, listener) = (answer.local.to_string(), format!("[::]:{listener}"));
         let of_client = |log: &[Value]| {
-            let entry = |entry: &&Value| entry["downstream_remote_address"] == client;
-            of(log, Source::Tcp).into_iter().find(entry).cloned()
+            let is_its = |entry: &&Value| {
+                entry["downstream_remote_address"] == client && entry["listener"] == listener
+            };
+            of(&log[before..], Source::Tcp)
+                .into_iter()
+                .find(is_its)
+                .cloned()
         };
         let log = self.envoy.wait_access_log(|log| of_client(log).is_some());
         let entry = of_client(&log).expect("waited for");
