@@ -22,7 +22,7 @@ validate: build ## Check a bootstrap, or a file of listeners or filters: CONFIG=
 bench: root build ## Measure what the module costs, in half an hour on an idle machine, and plot it: target/bench
 	@scripts/envoys --newest
 	@cargo build --quiet --release --package envoy-proxy-dynamic-modules-rust-sdk --examples
-	@cargo run --quiet --package integration --bin bench
+	@cargo run --quiet --release --package integration --bin bench
 
 soak: root build ## Send a million connections while listeners change, in some minutes
 	@scripts/envoys --newest
