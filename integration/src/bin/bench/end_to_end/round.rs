@@ -13,13 +13,14 @@ use super::site::{Site, asked};
 use super::subject::Subject;
 use crate::process::cpu_time;
 
-/// Of each kind in a round: short ones, so that what else goes on falls on all alike.
-const TURNS: u32 = 8;
+/// Of each kind in a round: so many that what else goes on falls on all alike, and so few, each of more
+/// than a hundred exchanges, that what another Envoy has left in the caches hardly counts.
+const TURNS: u32 = 4;
 const CLIENTS: usize = 8;
 /// Exchanges of each client in a turn.
-const EXCHANGES: u32 = 4;
-const REQUESTS: u32 = 16;
-const EXCHANGES_AT_RATE: u32 = 3;
+const EXCHANGES: u32 = 16;
+const REQUESTS: u32 = 48;
+const EXCHANGES_AT_RATE: u32 = 6;
 /// What clients leave behind is done by then.
 const SETTLE: Duration = Duration::from_millis(1);
 
