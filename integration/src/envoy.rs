@@ -30,6 +30,8 @@ mod validate;
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// In seconds: an Envoy that reads a million rules answers late, on a busy machine above all.
+const ADMIN_TIMEOUT: u64 = 30;
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running Envoy, killed when dropped. When that is by a panic, its log is printed.
@@ -227,7 +229,7 @@ impl Envoy {
     }
 
     fn request(&self, method: fn(String) -> minreq::Request, path: &str) -> Result<String, String> {
-        let request = method(format!("http://{}{path}", self.admin)).with_timeout(5);
+        let request = method(format!("http://{}{path}", self.admin)).with_timeout(ADMIN_TIMEOUT);
         let response = self
             .host
             .run(|| request.send())
