@@ -177,8 +177,18 @@ pub fn limited(mut cluster: Value, connections: u64) -> Value {
 pub fn marked(mut cluster: Value, mark: u32) -> Value {
     // SOL_SOCKET and SO_MARK.
     let mark = json!({ "level": 1, "name": 36, "int_value": mark, "state": "STATE_PREBIND" });
-    cluster["upstream_bind_config"] = json!({ "socket_options": [mark] });
+    cluster["upstream_bind_config"]["socket_options"] = json!([mark]);
     cluster
+}
+
+/// A listener filter of Envoy, by its short name, such as `tls_inspector`, with the fields of its config.
+pub fn listener_filter(name: &str, mut config: Value) -> Value {
+    let capitalized = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let message: String = name.split('_').map(capitalized).collect();
+    config["@type"] = json!(format!(
+        "type.googleapis.com/envoy.extensions.filters.listener.{name}.v3.{message}"
+    ));
+    json!({ "name": format!("envoy.filters.listener.{name}"), "typed_config": config })
 }
 
 /// A cluster of one fixed endpoint.

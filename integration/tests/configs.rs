@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use lab::access_log::{self, Source};
 use lab::address::*;
 use lab::client::{http_get, tcp_ask};
-use lab::config::{load, with_access_log, with_filter, without_original_dst};
+use lab::config::{listener_filter, load, with_access_log, with_filter, without_original_dst};
 use lab::module::module_filter;
 use lab::{
     Envoy, Failure, Lab, To, Upstream, Version, Watched, eventually, validate_file_on, workspace,
@@ -204,12 +204,8 @@ fn with_tls_inspector(mut config: Value) -> Value {
     let listeners = config["static_resources"]["listeners"].as_array_mut();
     for listener in listeners.expect("listeners") {
         let filters = listener["listener_filters"].as_array_mut();
-        filters.expect("listener filters").push(json!({
-            "name": "tls_inspector",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-            },
-        }));
+        let inspector = listener_filter("tls_inspector", json!({}));
+        filters.expect("listener filters").push(inspector);
     }
     config
 }

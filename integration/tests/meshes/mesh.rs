@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use lab::address::{GATEWAY_V4, GATEWAY_V6};
-use lab::config::{limited, original_dst_cluster, static_cluster};
+use lab::config::{limited, marked, original_dst_cluster, static_cluster};
 use lab::module::{builtin_filter, module_filter};
 use lab::{Builder, Envoy, Lab, Listener, Version, bootstrap};
 use serde_json::{Value, json};
@@ -116,14 +116,11 @@ impl Mesh {
         }
     }
 
-    fn marked(&self, mut cluster: Value) -> Value {
-        if let Some(mark) = self.mark {
-            // SOL_SOCKET and SO_MARK.
-            let mark =
-                json!({ "level": 1, "name": 36, "int_value": mark, "state": "STATE_PREBIND" });
-            cluster["upstream_bind_config"]["socket_options"] = json!([mark]);
+    fn marked(&self, cluster: Value) -> Value {
+        match self.mark {
+            Some(mark) => marked(cluster, mark),
+            None => cluster,
         }
-        cluster
     }
 }
 

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use lab::address::{GATEWAY_V4, UPSTREAM_V4};
-use lab::config::original_dst_cluster;
+use lab::config::{marked, original_dst_cluster};
 use lab::module::module_filter_with;
 use lab::{
     Envoy, FaultPoint, Lab, Listener, Load, To, Tunnel, Upstream, Version, bootstrap, eventually,
     with_internal_listeners,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::prometheus::{Fired, Prometheus};
 use crate::scaled;
@@ -135,7 +135,10 @@ fn start(lab: &Lab, place: Place, version: Version) -> Envoy {
         inner,
     ];
     let tunnel = Tunnel::new().host_metadata(json!({ "local": "no address" }));
-    let clusters = [marked(), tunnel.cluster("tunnel", "inner")];
+    let clusters = [
+        marked(original_dst_cluster("marked"), 0x2),
+        tunnel.cluster("tunnel", "inner"),
+    ];
     for number in [VANISHES, DENIES, LOOPS] {
         redirect(lab, place, number);
     }
@@ -153,16 +156,6 @@ fn start(lab: &Lab, place: Place, version: Version) -> Envoy {
 fn redirect(lab: &Lab, place: Place, number: u16) {
     lab.gateway
         .redirect(To::Port(place.asked(number)), place.listener(number));
-}
-
-/// A cluster that marks Envoy's own connections.
-fn marked() -> Value {
-    let mut cluster = original_dst_cluster("marked");
-    // SO_MARK, of SOL_SOCKET.
-    cluster["upstream_bind_config"] = json!({ "socket_options": [
-        { "level": 1, "name": 36, "int_value": 2, "state": "STATE_PREBIND" },
-    ]});
-    cluster
 }
 
 /// What clients connect to.

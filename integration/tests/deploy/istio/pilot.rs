@@ -23,7 +23,7 @@ use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
 use lab::access_log::{Source, access_log};
-use lab::config::{limited, original_dst_cluster, static_cluster};
+use lab::config::{limited, listener_filter, original_dst_cluster, static_cluster};
 use lab::module::builtin_filter;
 use lab::{Builder, Envoy, Listener, Netns, Version};
 use serde_json::{Value, json};
@@ -89,10 +89,10 @@ pub fn virtual_inbound(mode: Mode) -> Value {
     listener["continue_on_listener_filters_timeout"] = json!(true);
     listener["listener_filters_timeout"] = json!("0s");
     let original_src =
-        (mode == Mode::Tproxy).then(|| filter("original_src", json!({ "mark": 1337 })));
+        (mode == Mode::Tproxy).then(|| listener_filter("original_src", json!({ "mark": 1337 })));
     let inspectors = [
-        filter("tls_inspector", json!({ "initial_read_buffer_size": 512 })),
-        filter("http_inspector", json!({})),
+        listener_filter("tls_inspector", json!({ "initial_read_buffer_size": 512 })),
+        listener_filter("http_inspector", json!({})),
     ];
     let filters = iter::once(builtin_filter())
         .chain(original_src)
@@ -227,19 +227,6 @@ fn chain(name: &str, wanted: Value, kind: fn(Listener) -> Value, cluster: &str) 
     chain["name"] = json!(name);
     chain["filter_chain_match"] = wanted;
     chain
-}
-
-/// A listener filter of Envoy, by its short name.
-fn filter(name: &str, mut config: Value) -> Value {
-    let message: String = name.split('_').map(capitalized).collect();
-    config["@type"] = json!(format!(
-        "type.googleapis.com/envoy.extensions.filters.listener.{name}.v3.{message}"
-    ));
-    json!({ "name": format!("envoy.filters.listener.{name}"), "typed_config": config })
-}
-
-fn capitalized(word: &str) -> String {
-    word[..1].to_uppercase() + &word[1..]
 }
 
 fn passthrough(name: &str) -> Value {

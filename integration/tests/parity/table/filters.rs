@@ -1,5 +1,6 @@
 //! Other listener filters beside the one under test, and matches on addresses.
 
+use lab::config::listener_filter;
 use serde_json::{Value, json};
 
 use crate::build::scenario;
@@ -25,12 +26,12 @@ fn proxy_protocol() -> Vec<Scenario> {
     let before = |name: &str| {
         scenario(format!("proxy_protocol before, {name}"))
             .fixed()
-            .before(listener_filter("proxy_protocol", "ProxyProtocol"))
+            .before(listener_filter("proxy_protocol", json!({})))
     };
     let after = |name: &str| {
         scenario(format!("proxy_protocol after, {name}"))
             .fixed()
-            .after(listener_filter("proxy_protocol", "ProxyProtocol"))
+            .after(listener_filter("proxy_protocol", json!({})))
     };
     vec![
         before("REDIRECT: the kernel wins for the local address")
@@ -130,8 +131,8 @@ fn proxy_protocol() -> Vec<Scenario> {
 }
 
 fn inspectors() -> Vec<Scenario> {
-    let tls = || listener_filter("tls_inspector", "TlsInspector");
-    let http = || listener_filter("http_inspector", "HttpInspector");
+    let tls = || listener_filter("tls_inspector", json!({}));
+    let http = || listener_filter("http_inspector", json!({}));
     let redirected = |name: &str| scenario(name).rule(Redirect);
     vec![
         redirected("two of these filters in a row")
@@ -268,19 +269,9 @@ fn matches() -> Vec<Scenario> {
     ]
 }
 
-/// A listener filter of Envoy with its defaults.
-pub fn listener_filter(name: &str, message: &str) -> Value {
-    json!({
-        "name": format!("envoy.filters.listener.{name}"),
-        "typed_config": {
-            "@type": format!("type.googleapis.com/envoy.extensions.filters.listener.{name}.v3.{message}"),
-        },
-    })
-}
-
 /// proxy_protocol with a rule: what TLV 0xE0 says becomes the metadata that names the destination.
 pub fn tlv_rule() -> Value {
-    let mut filter = listener_filter("proxy_protocol", "ProxyProtocol");
+    let mut filter = listener_filter("proxy_protocol", json!({}));
     filter["typed_config"]["rules"] = json!([{
         "tlv_type": TLV,
         "on_tlv_present": {
