@@ -75,48 +75,56 @@ unsafe extern "system" fn option(
     value: *mut c_void,
     length: *mut i32,
 ) -> i32 {
-    let (fd, question) = (socket as c_int, Question::Option(level, name));
+    let question = Question::Option(level, name);
     // SAFETY: the caller vouches for the pointers.
     unsafe {
-        if is_here(fd, question) {
-            told(put(fd, question, value, length.cast()))
-        } else {
+        answer(socket, question, value, length, || {
             (real().option)(socket, level, name, value, length)
-        }
+        })
     }
 }
 
 /// # Safety
 /// As Winsock's.
 unsafe extern "system" fn name(socket: SOCKET, name: *mut SOCKADDR, length: *mut i32) -> i32 {
-    let fd = socket as c_int;
+    let question = Question::Name;
     // SAFETY: the caller vouches for the pointers.
     unsafe {
-        if is_here(fd, Question::Name) {
-            told(put(fd, Question::Name, name.cast(), length.cast()))
-        } else {
+        answer(socket, question, name.cast(), length, || {
             (real().name)(socket, name, length)
-        }
+        })
     }
 }
 
 /// # Safety
 /// As Winsock's.
 unsafe extern "system" fn peer(socket: SOCKET, name: *mut SOCKADDR, length: *mut i32) -> i32 {
-    let fd = socket as c_int;
+    let question = Question::Peer;
     // SAFETY: the caller vouches for the pointers.
     unsafe {
-        if is_here(fd, Question::Peer) {
-            told(put(fd, Question::Peer, name.cast(), length.cast()))
-        } else {
+        answer(socket, question, name.cast(), length, || {
             (real().peer)(socket, name, length)
-        }
+        })
     }
 }
 
-/// How Winsock tells it.
-fn told(answer: Result<(), c_int>) -> i32 {
-    match answer {
+/// The answer, as Winsock tells it: the programmed one, or else that of `windows`.
+///
+/// # Safety
+/// As of [`put`].
+unsafe fn answer(
+    socket: SOCKET,
+    question: Question,
+    room: *mut c_void,
+    length: *mut i32,
+    windows: impl FnOnce() -> i32,
+) -> i32 {
+    let fd = socket as c_int;
+    if !is_here(fd, question) {
+        return windows();
+    }
+    // SAFETY: the caller vouches for the pointers.
+    match unsafe { put(fd, question, room, length.cast()) } {
         Ok(()) => 0,
         Err(error) => {
             // SAFETY: callable at any time.
