@@ -1,5 +1,7 @@
 //! What many rounds say together.
 
+use std::fmt::{self, Display, Formatter};
+
 use serde::Serialize;
 
 /// A median, and the interval in which it lies with a confidence of 95 % or more. The interval is
@@ -22,6 +24,14 @@ impl Estimate {
             low: values[outside],
             high: values[count - 1 - outside],
         }
+    }
+}
+
+/// To three digits, as ratios are shown.
+impl Display for Estimate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { median, low, high } = self;
+        f.pad(&format!("{median:.3} [{low:.3}, {high:.3}]"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The tables at the end.
 
 use super::figures::{Figures, OfKind, Row};
-use crate::estimate::Estimate;
 
 /// Prints a table for each kind of exchange and number of workers, and one of the memory.
 pub fn print(figures: &Figures) {
@@ -58,9 +57,7 @@ fn line(row: &Row, of: &OfKind) -> String {
     let latency = of.latency.as_ref().map_or_else(String::new, |latency| {
         format!(
             " {:>6} {:>6} {:>21}",
-            latency.p50_microseconds,
-            latency.p99_microseconds,
-            ratio(latency.p99_ratio)
+            latency.p50_microseconds, latency.p99_microseconds, latency.p99_ratio
         )
     });
     format!(
@@ -68,12 +65,8 @@ fn line(row: &Row, of: &OfKind) -> String {
         of.kind.name(),
         row.name,
         of.cpu_microseconds.median,
-        ratio(of.cpu_ratio),
+        of.cpu_ratio,
         of.per_second.median,
-        ratio(of.per_second_ratio),
+        of.per_second_ratio,
     )
-}
-
-fn ratio(Estimate { median, low, high }: Estimate) -> String {
-    format!("{median:.3} [{low:.3}, {high:.3}]")
 }
