@@ -157,8 +157,8 @@ impl Display for Redirector {
                 f.write_str("not redirected, as far as the recovery_methods tell")
             }
             Self::Nobody(Evidence::PassedOver(PassedOver::Listener)) => f.write_str(
-                "not redirected: it is for a listener of this Envoy (an address of this host, a \
-                 port of listener_ports)",
+                "not redirected: the client connected directly to a listener of this Envoy, whose \
+                 port is in listener_ports",
             ),
             Self::Nobody(Evidence::Unmarked(mark)) => {
                 write!(f, "not redirected: {mark} redirect_mark is {}", mark.wanted)

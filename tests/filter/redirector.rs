@@ -327,8 +327,8 @@ fn lines_name_the_evidence() {
         (
             format!(r#"{{ {close}, "listener_ports": [15006] }}"#),
             redirected(OWN),
-            "destination 127.0.0.1:15006 by SO_ORIGINAL_DST: not redirected: it is for a listener \
-             of this Envoy (an address of this host, a port of listener_ports), closed",
+            "destination 127.0.0.1:15006 by SO_ORIGINAL_DST: not redirected: the client connected \
+             directly to a listener of this Envoy, whose port is in listener_ports, closed",
         ),
         (
             format!(r#"{{ {close}, "redirect_mark": "0x1/0xff" }}"#),

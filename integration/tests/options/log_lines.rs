@@ -153,8 +153,8 @@ const ROWS: [Row; 14] = [
         TproxyUntracked,
         OWN,
         "warning",
-        "destination 10.1.0.1:LISTENER by TRANSPARENT: not redirected: it is for a listener of \
-         this Envoy (an address of this host, a port of listener_ports), closed",
+        "destination 10.1.0.1:LISTENER by TRANSPARENT: not redirected: the client connected \
+         directly to a listener of this Envoy, whose port is in listener_ports, closed",
     ),
     (
         "destinations: { deny: [private] }",
