@@ -42,7 +42,7 @@ kernels: root build ## Try an old kernel, a new one and one for arm64, in guests
 	@scripts/kernels
 
 kernels-all: root build ## Run the long suites under every kernel, before a release; it takes hours
-	@KERNELS="$${KERNELS:-$$(scripts/kernels --list)}" SUITES="$${SUITES:-kernels configs parity options}" \
+	@KERNELS="$${KERNELS:-$$(scripts/kernels --list)}" SUITES="$${SUITES:-kernels nft_only configs parity options}" \
 	    LIMIT="$${LIMIT:-7200}" scripts/kernels
 
 compose-test: root build ## Try every path through a gateway and a mesh of containers, in two minutes

@@ -38,7 +38,7 @@ fn from_no_conntrack_to_redirect() {
         let site = Site { lab: &lab, envoy };
         site.nothing_is_restored("before there are rules");
         site.tunnels();
-        for tool in Tool::ALL {
+        for &tool in Tool::all() {
             for kind in 0..3 {
                 tool.tproxy(&lab.gateway, ASKED + kind, TRANSPARENT + kind);
             }
@@ -46,7 +46,7 @@ fn from_no_conntrack_to_redirect() {
             tool.flush(&lab.gateway, &["mangle"]);
         }
         assert!(!is_fresh || !tracks(), "TPROXY needs no tracking");
-        for tool in Tool::ALL {
+        for &tool in Tool::all() {
             for kind in 0..3 {
                 tool.redirect(&lab.gateway, ASKED + kind, REDIRECTED + kind);
             }

@@ -1,6 +1,9 @@
 //! The programs that write the rules. Nothing but its own program is run for each, so that the rules
 //! of one stand for a host without the others.
 
+use std::env;
+use std::process::Command;
+
 use lab::Netns;
 
 /// The mark that rules set on what they redirect.
@@ -18,8 +21,25 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Nft, Self::IptablesNft, Self::IptablesLegacy];
+    /// Those that the host is to have: all, or nft alone if `NFT_ONLY` is in the environment.
+    ///
+    /// # Panics
+    /// If it has a program that it is not to have.
+    pub fn all() -> &'static [Self] {
+        if env::var_os("NFT_ONLY").is_none() {
+            return &[Self::Nft, Self::IptablesNft, Self::IptablesLegacy];
+        }
+        for program in [
+            "iptables",
+            "iptables-nft",
+            "iptables-legacy",
+            "xtables-nft-multi",
+        ] {
+            let found = Command::new(program).output();
+            assert!(found.is_err(), "there is {program} here, not nft only");
+        }
+        &[Self::Nft]
+    }
 
     /// REDIRECT, with a mark, of what comes in by `eth0` for a port.
     pub fn redirect(self, host: &Netns, asked: u16, listener: u16) {
