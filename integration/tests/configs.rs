@@ -8,6 +8,7 @@ use lab::access_log::{self, Source};
 use lab::address::*;
 use lab::client::{http_get, tcp_ask};
 use lab::config::{listener_filter, load, with_access_log, with_filter, without_original_dst};
+use lab::kernel::Feature;
 use lab::module::module_filter;
 use lab::{
     Envoy, Failure, Lab, To, Upstream, Version, Watched, eventually, validate_file_on, workspace,
@@ -20,10 +21,11 @@ const IPV4: [IpAddr; 2] = [UPSTREAM_V4, PUBLIC_V4];
 const IPV6: [IpAddr; 2] = [UPSTREAM_V6, PUBLIC_V6];
 
 /// The files that a test below runs.
-const USED: [&str; 11] = [
+const USED: [&str; 12] = [
     "anyip.yaml",
     "dual-stack.yaml",
     "ecds.yaml",
+    "first.yaml",
     "guarded-egress.yaml",
     "hand-off.yaml",
     "internal-listener.yaml",
@@ -100,6 +102,9 @@ fn entry<'a>(log: &'a [Value], client: &str) -> Option<&'a Value> {
 
 #[test]
 fn every_file_is_loaded_and_used() {
+    if Feature::FwmarkAccept.is_missing_for("every_file_is_loaded_and_used") {
+        return;
+    }
     let directory = workspace().join("envoy-configs");
     let files: BTreeSet<String> = fs::read_dir(&directory)
         .expect("the configs are there")
@@ -125,6 +130,39 @@ fn every_file_is_loaded_and_used() {
                 panic!("{file} in {version:?}:\n{log}");
             }
         }
+    }
+}
+
+#[test]
+fn first() {
+    let lab = Lab::new();
+    // A host that is connected to others.
+    lab.gateway
+        .ip(&format!("route add default via {UPSTREAM_V4}"));
+    lab.gateway.sh(&commands("first.yaml"));
+    let ask = |url: &str| lab.gateway.run(|| minreq::get(url).with_timeout(5).send());
+    let asked = "http://192.0.2.10:8080/";
+    for version in Version::under_test() {
+        let config = load("first.yaml");
+        let envoy = start(&lab, version, config.clone());
+        let answer = ask(asked).unwrap_or_else(|error| panic!("{version}: {error}"));
+        let text = answer.as_str().expect("text").trim();
+        let restored = "You asked for 192.0.2.10:8080, and came to 127.0.0.1:15001.";
+        assert_eq!(text, restored, "{version}");
+        for refused in ["192.0.2.66:80", "127.0.0.1:15001"] {
+            let answer = tcp_ask(&lab.gateway, refused.parse().expect("an address"));
+            let is_closed = answer.as_ref().is_err_and(Failure::is_closed);
+            assert!(is_closed, "{refused} in {version}: {answer:?}");
+        }
+        let count = |counter: &str| envoy.stat_sum(&format!(".original_dst.{counter}"));
+        let counted = ["restored_redirect", "denied", "unredirected"].map(count);
+        assert_eq!(counted, [Some(1); 3], "{version}");
+        drop(envoy);
+        let _envoy = start(&lab, version, without_original_dst(config));
+        let answer = ask(asked).unwrap_or_else(|error| panic!("{version}: {error}"));
+        let text = answer.as_str().expect("text").trim();
+        let unrestored = "You asked for 127.0.0.1:15001, and came to 127.0.0.1:15001.";
+        assert_eq!(text, unrestored, "{version}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use lab::address::{GATEWAY_V4, UPSTREAM_V4};
 use lab::client::{CONNECT_TIMEOUT, tcp_ask};
 use lab::config::static_cluster;
+use lab::kernel::Feature;
 use lab::module::{module_filter, module_filter_with};
 use lab::{
     Envoy, Lab, Listener, SetFilterState, To, Tunnel, Upstream, Version, bootstrap, validate,
@@ -25,6 +26,9 @@ const KINDS: [&str; 4] = ["text log", "text envoy", "text envoy 1.38", OUTPUT];
 
 #[test]
 fn quoted_lines_are_written() {
+    if Feature::Mptcp.is_missing_for("log_lines::quoted_lines_are_written") {
+        return;
+    }
     let written = [refused(), kernel_sockets(), broken(), internal()].concat();
     for quote in quotes("text log") {
         assert!(

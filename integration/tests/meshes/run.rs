@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 
 use lab::client::tcp_ask;
+use lab::kernel::Feature;
 use lab::{Envoy, Failure, Lab, Netns, Upstream, Version, workspace};
 
 use crate::call::{Call, PORT};
@@ -27,6 +28,10 @@ struct Seen {
 /// Makes the calls of a row in every version, with Envoy's own filter and guarded.
 pub fn check(name: &str) {
     let row = ROWS.iter().find(|row| row.name == name).expect("a row");
+    let needs_marks = row.guard == Guard::OwnMark;
+    if needs_marks && Feature::FwmarkAccept.is_missing_for(name) {
+        return;
+    }
     let mesh = row.mesh();
     let lab = Lab::new();
     lab.gateway.ip("route add 192.0.2.0/24 via 10.2.0.2
@@ -34,7 +39,7 @@ pub fn check(name: &str) {
     let _application = Upstream::start(&lab.gateway, &[PORT]);
     let _peer = Upstream::start(&lab.upstream, &[PORT, mesh.inbound.port]);
     lab.gateway.sh(&rules(&mesh));
-    if row.guard == Guard::OwnMark {
+    if needs_marks {
         lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");
     }
     let calls: Vec<_> = row

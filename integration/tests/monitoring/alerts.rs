@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lab::address::{GATEWAY_V4, UPSTREAM_V4};
 use lab::config::{marked, original_dst_cluster};
+use lab::kernel::Feature;
 use lab::module::module_filter_with;
 use lab::{
     Envoy, FaultPoint, Lab, Listener, Load, To, Tunnel, Upstream, Version, bootstrap, eventually,
@@ -42,6 +43,9 @@ const SLACK: Duration = Duration::from_secs(10);
 
 #[test]
 fn each_fires_for_its_fault() {
+    if Feature::FwmarkAccept.is_missing_for("alerts::each_fires_for_its_fault") {
+        return;
+    }
     let lab = Lab::new();
     lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");
     let places: Vec<(Place, Version)> = versions().collect();

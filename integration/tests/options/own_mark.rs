@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use lab::address::*;
 use lab::client::tcp_ask;
 use lab::config::{limited, original_dst_cluster};
+use lab::kernel::Feature;
 use lab::module::{builtin_filter, module_filter};
 use lab::{Envoy, Failure, Lab, Listener, Netns, Upstream, Version, access_log, bootstrap};
 use serde_json::{Value, json};
@@ -91,6 +92,9 @@ fn connections(envoy: &Envoy) -> u64 {
 
 #[test]
 fn own_connections_that_come_back() {
+    if Feature::FwmarkAccept.is_missing_for("own_mark::own_connections_that_come_back") {
+        return;
+    }
     let lab = Lab::new();
     let upstream = Upstream::start(&lab.upstream, &[PORT]);
     lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");

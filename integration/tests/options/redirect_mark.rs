@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use lab::address::*;
 use lab::client::tcp_ask;
 use lab::config::static_cluster;
+use lab::kernel::Feature;
 use lab::module::module_filter;
 use lab::{ENVOY_GID, Envoy, Failure, Lab, Listener, Netns, Upstream, Version, bootstrap};
 use serde_json::{Value, json};
@@ -140,6 +141,9 @@ impl Rules {
 
 #[test]
 fn marked_connections_pass() {
+    if Feature::FwmarkAccept.is_missing_for("redirect_mark::marked_connections_pass") {
+        return;
+    }
     let lab = Lab::new();
     let _upstream = Upstream::start(&lab.upstream, &[PORT]);
     lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");
@@ -212,6 +216,10 @@ fn is_refused(envoy: &Envoy, client: &Netns, to: SocketAddr, row: &str) {
 /// Without this setting no accepted socket carries a mark: all would be refused.
 #[test]
 fn without_the_setting_a_mark_is_refused() {
+    if Feature::FwmarkAccept.is_missing_for("redirect_mark::without_the_setting_a_mark_is_refused")
+    {
+        return;
+    }
     let lab = Lab::new();
     lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "0");
     for version in Version::under_test() {

@@ -1,5 +1,6 @@
 //! How a row of the table is written.
 
+use lab::kernel::Feature;
 use lab::{Listener, Version};
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ pub fn scenario(name: impl Into<String>) -> Scenario {
     Scenario {
         name: name.into(),
         versions: Version::ALL[0]..=Version::ALL[Version::ALL.len() - 1],
-        needs_mptcp: false,
+        needs: None,
         bench: Bench::Shared,
         rules: Vec::new(),
         listen: Listen {
@@ -63,10 +64,10 @@ impl Scenario {
         }
     }
 
-    /// Only where the kernel has MPTCP.
-    pub fn needs_mptcp(self) -> Self {
+    /// Only where the kernel has this.
+    pub fn needs(self, feature: Feature) -> Self {
         Self {
-            needs_mptcp: true,
+            needs: Some(feature),
             ..self
         }
     }

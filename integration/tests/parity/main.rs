@@ -18,7 +18,7 @@ mod traffic;
 
 use std::process::ExitCode;
 
-use lab::kernel::{has_mptcp, not_run};
+use lab::kernel::Feature;
 
 use crate::scenario::Scenario;
 
@@ -32,11 +32,7 @@ fn main() -> ExitCode {
             .for_each(|scenario| println!("{}: test", scenario.name));
         return ExitCode::SUCCESS;
     }
-    let lacking = if has_mptcp() {
-        0
-    } else {
-        leave_out_mptcp(&mut scenarios)
-    };
+    let lacking = leave_out_lacking(&mut scenarios);
     let (passed, failed) = if scenarios.is_empty() {
         (0, 0)
     } else {
@@ -54,14 +50,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Names those that need MPTCP, and leaves them out: how many there are.
-fn leave_out_mptcp(scenarios: &mut Vec<Scenario>) -> usize {
+/// Names those that need what this kernel lacks, and leaves them out: how many there are.
+fn leave_out_lacking(scenarios: &mut Vec<Scenario>) -> usize {
     let all = scenarios.len();
     scenarios.retain(|scenario| {
-        if scenario.needs_mptcp {
-            not_run(&scenario.name, "MPTCP");
-        }
-        !scenario.needs_mptcp
+        let is_lacking = |feature: Feature| feature.is_missing_for(&scenario.name);
+        !scenario.needs.is_some_and(is_lacking)
     });
     all - scenarios.len()
 }

@@ -6,6 +6,7 @@
 
 use std::ops::RangeInclusive;
 
+use lab::kernel::Feature;
 use lab::{Listener, Version};
 use serde_json::Value;
 
@@ -23,8 +24,8 @@ pub struct Scenario {
     pub name: String,
     /// The Envoys that it runs in.
     pub versions: RangeInclusive<Version>,
-    /// Whether it needs a kernel with MPTCP.
-    pub needs_mptcp: bool,
+    /// What it needs that not every kernel has.
+    pub needs: Option<Feature>,
     /// Which other scenarios it shares an Envoy with.
     pub bench: Bench,
     /// How its connections get to the listener.

@@ -2,6 +2,7 @@
 //! told from others or led away.
 
 use lab::client::tcp_ask;
+use lab::kernel::Feature;
 use lab::module::module_filter;
 use lab::{Envoy, Lab, Listener, Version, bootstrap};
 use serde_json::Value;
@@ -58,6 +59,9 @@ fn unguarded() {
 
 #[test]
 fn with_the_mark_of_a_rule() {
+    if Feature::FwmarkAccept.is_missing_for("local_address::loops::with_the_mark_of_a_rule") {
+        return;
+    }
     let lab = Lab::new();
     take_addresses(&lab);
     lab.gateway.sysctl("net/ipv4/tcp_fwmark_accept", "1");

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use lab::address::{GATEWAY_V4, GATEWAY_V6};
 use lab::client::tcp_ask;
+use lab::kernel::Feature;
 use lab::module::{builtin_filter, module_filter};
 use lab::{Envoy, Failure, Lab, Listener, Upstream, Version, bootstrap, workspace};
 
@@ -54,6 +55,9 @@ fn closed(lab: &Lab, envoy: &Envoy, to: SocketAddr, row: &str) -> Vec<String> {
 
 #[test]
 fn a_port_and_a_range() {
+    if Feature::SkLookup.is_missing_for("local_address::steered::a_port_and_a_range") {
+        return;
+    }
     let make = Command::new("make")
         .args(["-s", "-C", "deploy/sk-lookup"])
         .current_dir(workspace())

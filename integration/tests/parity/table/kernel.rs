@@ -1,6 +1,7 @@
 //! Kernel sockets: what netfilter did to a connection.
 
 use lab::Listener;
+use lab::kernel::Feature;
 use serde_json::json;
 
 use crate::build::scenario;
@@ -342,20 +343,20 @@ fn untouched() -> Vec<Scenario> {
             .restored_to("10.1.0.1:L")
             .remote("[::ffff:10.1.0.2]:*"),
         scenario("REDIRECT, MPTCP listener and client")
-            .needs_mptcp()
+            .needs(Feature::Mptcp)
             .rule(Redirect)
             .with(|listener| listener.field("enable_mptcp", json!(true)))
             .say("10.2.0.2:D", How::Mptcp)
             .left_at("10.1.0.1:L")
             .counted("unavailable"),
         scenario("REDIRECT, MPTCP listener, TCP client")
-            .needs_mptcp()
+            .needs(Feature::Mptcp)
             .rule(Redirect)
             .with(|listener| listener.field("enable_mptcp", json!(true)))
             .ask("10.2.0.2:D")
             .restored(),
         scenario("REDIRECT, TCP listener, MPTCP client")
-            .needs_mptcp()
+            .needs(Feature::Mptcp)
             .rule(Redirect)
             .say("10.2.0.2:D", How::Mptcp)
             .restored(),
