@@ -60,7 +60,9 @@ pub struct Config {
 
     /// The ports, 1 to 65535, that Envoy's own listeners are bound to. Envoy does not tell them to the
     /// module. If the destination of a connection is an address of this host with one of these ports,
-    /// the connection is unredirected, whichever method found the destination. Default: none.
+    /// the connection is unredirected, whichever method found the destination. The module asks the
+    /// kernel whether the address is this host's. It cannot ask before Linux 5.14, or for a listener
+    /// in another network namespace than Envoy's: there, the port alone decides. Default: none.
     pub listener_ports: ListenerPorts,
 
     /// The mark that the redirecting rule sets on packets, as iptables writes it: `"0x1"`, or

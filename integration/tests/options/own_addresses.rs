@@ -12,6 +12,9 @@ use lab::kernel::Feature;
 use run::{Envoys, check};
 use table::{Row, parse};
 
+/// Of all the addresses, the one that the kernel does not call this host's own.
+const ANYCAST: &str = "fd02::";
+
 /// Envoy on the gateway. It reaches every address, so that it loops wherever it has a destination.
 const INSIDE: &str = "
                   direct redirect dnat redirect/crossed transparent tproxy tproxy/crossed direct/untracked transparent/untracked tproxy/untracked tproxy/crossed/untracked
@@ -75,7 +78,11 @@ fe80::b1%eth1     .-     --       --   --               .-          --     --   
 
 #[test]
 fn envoy_in_the_namespace() {
-    check(&parse(INSIDE), Envoys::Inside, Guard::ListenerPorts);
+    let mut rows = parse(INSIDE);
+    if Feature::NetnsCookie.is_missing_for("own_addresses::envoy_in_the_namespace, anycast") {
+        rows.retain(|row| row.address != ANYCAST);
+    }
+    check(&rows, Envoys::Inside, Guard::ListenerPorts);
 }
 
 #[test]
