@@ -101,6 +101,14 @@ impl Netns {
             .unwrap_or_else(|error| panic!("set {name} to {value}: {error}"));
     }
 
+    /// How many connections wait to be accepted by the listeners that a filter of `ss` selects, such as
+    /// `sport = :15001`; by all if it is empty.
+    pub fn waiting(&self, listeners: &str) -> usize {
+        let queues = self.sh(&format!("ss -Hlnt {listeners}"));
+        let queue = |line: &str| line.split_whitespace().nth(1)?.parse::<usize>().ok();
+        queues.lines().filter_map(queue).sum()
+    }
+
     /// A link-local address on the link of one of the host's interfaces.
     pub fn scoped(&self, ip: Ipv6Addr, port: u16, interface: &str) -> SocketAddr {
         let scope = self

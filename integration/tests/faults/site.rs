@@ -63,10 +63,7 @@ impl Site {
 
     /// How many connections wait to be accepted.
     pub fn waiting(&self) -> usize {
-        let listening = format!("ss -Hlnt sport = :{LISTENER}");
-        let queues = self.gateway().sh(&listening);
-        let queue = |line: &str| line.split_whitespace().nth(1)?.parse::<usize>().ok();
-        queues.lines().filter_map(queue).sum()
+        self.gateway().waiting(&format!("sport = :{LISTENER}"))
     }
 
     /// Asks for both destinations, and must get there.

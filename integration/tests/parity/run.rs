@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::{Builder, Envoy, Lab, Version, bootstrap, with_internal_listeners};
+use lab::{Builder, Envoy, Lab, Netns, Version, bootstrap, with_internal_listeners};
 use serde_json::Value;
 
 use crate::scenario::{Bench, Scenario};
@@ -87,7 +87,7 @@ fn observe(lab: &Lab, mut envoy: Envoy, kind: Kind, scenarios: &[Placed]) -> Vec
         observed.push(seen);
     }
     if envoy.is_alive() {
-        wait_ended(&envoy);
+        wait_ended(&lab.gateway, &envoy);
         let counters = counters(&envoy);
         observed
             .iter_mut()
@@ -162,10 +162,10 @@ fn is_of(entry: &Value, ports: Ports) -> bool {
     port.is_some_and(|port: u16| port == ports.destination || port == ports.listener)
 }
 
-/// Waits until every connection has ended and its entries are written.
-fn wait_ended(envoy: &Envoy) {
+/// Waits until every connection has been accepted and has ended, and its entries are written.
+fn wait_ended(host: &Netns, envoy: &Envoy) {
     let deadline = Instant::now() + END_TIMEOUT;
-    while active(envoy) > 0 && Instant::now() < deadline {
+    while (host.waiting("") > 0 || active(envoy) > 0) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
     // Twice the interval at which Envoy writes its log.
