@@ -147,7 +147,7 @@ fn first() {
         let envoy = start(&lab, version, config.clone());
         let answer = ask(asked).unwrap_or_else(|error| panic!("{version}: {error}"));
         let text = answer.as_str().expect("text").trim();
-        let restored = "You asked for 192.0.2.10:8080, and came to 127.0.0.1:15001.";
+        let restored = "You connected to 192.0.2.10:8080. Envoy accepted this at 127.0.0.1:15001.";
         assert_eq!(text, restored, "{version}");
         for refused in ["192.0.2.66:80", "127.0.0.1:15001"] {
             let answer = tcp_ask(&lab.gateway, refused.parse().expect("an address"));
@@ -161,7 +161,8 @@ fn first() {
         let _envoy = start(&lab, version, without_original_dst(config));
         let answer = ask(asked).unwrap_or_else(|error| panic!("{version}: {error}"));
         let text = answer.as_str().expect("text").trim();
-        let unrestored = "You asked for 127.0.0.1:15001, and came to 127.0.0.1:15001.";
+        let unrestored =
+            "You connected to 127.0.0.1:15001. Envoy accepted this at 127.0.0.1:15001.";
         assert_eq!(text, unrestored, "{version}");
     }
 }
