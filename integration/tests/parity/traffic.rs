@@ -1,12 +1,13 @@
 //! What clients do.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixStream};
 use std::thread;
 use std::time::Duration;
 
+use lab::address::{CLIENT_V4, CLIENT_V6};
 use lab::client::{self, ANSWER_TIMEOUT, read_all};
 use lab::{Answer, Client, Failure, Lab, Netns};
 use nix::net::if_::if_nametoindex;
@@ -133,18 +134,18 @@ pub fn addresses(lab: &Lab) {
     lab.client.ip(&lines.collect::<String>());
 }
 
-fn at(last: u8) -> std::net::IpAddr {
-    std::net::IpAddr::from([10, 1, 0, 100 + last])
+fn at(last: u8) -> IpAddr {
+    IpAddr::from([10, 1, 0, 100 + last])
 }
 
-/// Ports that the kernel chose as `*`: they differ from run to run.
+/// Ports that the kernel chose as `*`: they differ from run to run. A client's can be any: NAT takes
+/// another where two of its connections would be one.
 pub fn normalize(value: &mut Value) {
     match value {
         Value::String(text) => {
             if let Some((ip, port)) = text.rsplit_once(':')
-                && port
-                    .parse()
-                    .is_ok_and(|port: u16| (32_768..=60_999).contains(&port))
+                && let Ok(port) = port.parse::<u16>()
+                && ((32_768..=60_999).contains(&port) || is_client(ip))
             {
                 *text = format!("{ip}:*");
             }
@@ -153,6 +154,11 @@ pub fn normalize(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(normalize),
         _ => {}
     }
+}
+
+fn is_client(ip: &str) -> bool {
+    let ip = ip.trim_matches(['[', ']']).parse::<IpAddr>();
+    ip.is_ok_and(|ip| [CLIENT_V4, CLIENT_V6].contains(&ip.to_canonical()))
 }
 
 /// An address, whose scope may be the name of an interface of this host.
