@@ -140,15 +140,17 @@ fn first() {
     lab.gateway
         .ip(&format!("route add default via {UPSTREAM_V4}"));
     lab.gateway.sh(&commands("first.yaml"));
-    let ask = |url: &str| lab.gateway.run(|| minreq::get(url).with_timeout(5).send());
-    let asked = "http://192.0.2.10:8080/";
+    let told = |version: Version| {
+        let request = minreq::get("http://192.0.2.10:8080/").with_timeout(5);
+        let answer = lab.gateway.run(|| request.send());
+        let answer = answer.unwrap_or_else(|error| panic!("{version}: {error}"));
+        answer.as_str().expect("text").trim().to_owned()
+    };
     for version in Version::under_test() {
         let config = load("first.yaml");
         let envoy = start(&lab, version, config.clone());
-        let answer = ask(asked).unwrap_or_else(|error| panic!("{version}: {error}"));
-        let text = answer.as_str().expect("text").trim();
         let restored = "You connected to 192.0.2.10:8080. Envoy accepted this at 127.0.0.1:15001.";
-        assert_eq!(text, restored, "{version}");
+        assert_eq!(told(version), restored, "{version}");
         for refused in ["192.0.2.66:80", "127.0.0.1:15001"] {
             let answer = tcp_ask(&lab.gateway, refused.parse().expect("an address"));
             let is_closed = answer.as_ref().is_err_and(Failure::is_closed);
@@ -159,11 +161,9 @@ fn first() {
         assert_eq!(counted, [Some(1); 3], "{version}");
         drop(envoy);
         let _envoy = start(&lab, version, without_original_dst(config));
-        let answer = ask(asked).unwrap_or_else(|error| panic!("{version}: {error}"));
-        let text = answer.as_str().expect("text").trim();
         let unrestored =
             "You connected to 127.0.0.1:15001. Envoy accepted this at 127.0.0.1:15001.";
-        assert_eq!(text, unrestored, "{version}");
+        assert_eq!(told(version), unrestored, "{version}");
     }
 }
 
